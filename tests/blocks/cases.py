@@ -7,8 +7,8 @@ BLOCK is a folder of --blocks, or the path of another folder.
 
 One line for each case and platform; the last line is "N passed, M failed". A case, src/Blocks/BLOCK/cases/NAME.json, holds an input and
 for each platform the configuration before, the lines to send, those that undo them, and the configuration after, for which no line is
-left to send; or the reason why the device is refused. Where a device takes its whole text, the configuration after is exactly that. The case
-of a block that restores has the configuration that is wanted, too.
+left to send; or the reason why the device is refused. Where a device takes its whole text, the configuration after is exactly that. The
+case of a block that restores has the configuration that is wanted, too.
 """
 import argparse
 import json

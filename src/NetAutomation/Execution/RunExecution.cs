@@ -508,8 +508,8 @@ internal sealed partial class RunExecution(
         null, null, null, null, []);
 
     /// <summary>
-    /// The configuration that the block gives its device, and the devices that cannot have it any more. What an earlier attempt has begun is
-    /// looked at without it.
+    /// The configuration that the block gives its device, and the devices that cannot have it any more. What an earlier attempt has begun
+    /// is looked at without it.
     /// </summary>
     private static async Task<(byte[]? Text, IReadOnlyList<DeviceLogin> Unrestored)> Restored(
         IServiceProvider services, ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices)

@@ -66,12 +66,40 @@ public sealed partial class RestoreFleetTests(PostgresServer postgres) : IDispos
 
         (await ios.Text("d01")).ShouldBe(wasIos);
         (await eos.Text("d01")).ShouldBe(wasEos);
-        fleet.Routers.Journal().Skip(routers).Where(each => each.Kind == "line" && each.Text!.Contains("ip route", StringComparison.Ordinal))
-            .Select(each => each.Text).ShouldBe([ServiceFleet.Line(9), $"no {ServiceFleet.Line(9)}"]);
+        fleet.Routers.Journal().Skip(routers)
+            .Where(each => each.Kind == "line" && each.Text!.Contains("ip route", StringComparison.Ordinal)).Select(each => each.Text)
+            .ShouldBe([ServiceFleet.Line(9), $"no {ServiceFleet.Line(9)}"]);
         ios.Journal("d01").Select(each => each.Split(' ')[0]).Where(each => each is "arm" or "confirm").ShouldBe(["arm", "confirm"]);
         seen.ToString().ShouldContain("snmp-server community ***");
         secrets.ShouldAllBe(secret => !seen.ToString().Contains(secret, StringComparison.Ordinal));
         secrets.ShouldAllBe(secret => !fleet.Process("worker").Output.Contains(secret, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Configuration_that_the_device_does_not_show_again_fails_for_nothing_and_leaves_the_one_before()
+    {
+        using var ios = await Imitations.Start(_folder.FullName, "ios", "127.74.3.1", 1);
+        await using var fleet = await ServiceFleet.Start(postgres, 1, reach: [$"{ios.Address("d01")}/32 {ios.Port}"]);
+        await fleet.Add(ios, "d01");
+        await fleet.StartWorker("worker");
+        await RunFixture.Post(fleet.Client, "/v1/purchases", new { block = "config-restore", kind = "pay_per_use" }, null, 201);
+        // It shows users in the order in which they were typed.
+        await ios.Type("d01", "archive\npath flash:archive\nusername one password 7 0822455D0A16\nusername two password 7 060506324F41");
+        await fleet.Ended(await fleet.StartRun(fleet.Routes(["ios-d01"], 9)));
+        await ios.Type("d01", "no username one");
+        var before = await ios.Text("d01");
+
+        var path = $"/v1/devices/{fleet.DeviceId("ios-d01")}/configs";
+        var config = await Config(fleet, path, "after");
+        var run = $"{(await RunFixture.Post(fleet.Client, $"{path}/{config["id"]}:restore", new { }, null, 202))["id"]}";
+        var ended = await fleet.Ended(run);
+
+        (await fleet.Outcomes(run)).ShouldBe("ios-d01:reverted(task_failed)", fleet.Report());
+        var device = (await fleet.Devices(run))["ios-d01"];
+        $"{device["message"]}".ShouldContain("the device does not show the configuration that it was to have");
+        $"{device["message"]}".ShouldNotContain("0822455D0A16");
+        ended["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.000000");
+        (await ios.Text("d01")).ShouldBe(before);
     }
 
     [Fact]
@@ -128,7 +156,8 @@ public sealed partial class RestoreFleetTests(PostgresServer postgres) : IDispos
         (await RunFixture.Get(fleet.Client, path))["items"]!.AsArray().First(config => $"{config!["kind"]}" == kind)!;
 
     [GeneratedRegex(
-        @"^(?:enable (?:secret|password)(?: (?:[0-9]|sha512))?|snmp-server community|username old password 7|ntp authentication-key 7 md5 7) (?<secret>\S+)",
+        @"^(?:enable (?:secret|password)(?: (?:[0-9]|sha512))?|snmp-server community|username old password 7"
+            + @"|ntp authentication-key 7 md5 7) (?<secret>\S+)",
         RegexOptions.CultureInvariant | RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Secret();
 }

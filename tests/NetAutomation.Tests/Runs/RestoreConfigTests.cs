@@ -81,7 +81,8 @@ public sealed class RestoreConfigTests(PostgresServer postgres)
     public async Task Restore_needs_the_block_the_role_and_a_guard()
     {
         await using var kept = await Kept.Start(postgres, buys: false);
-        (await PlanTests.Post(kept.Client, kept.Restore(), _nothing)).Must(HttpStatusCode.PaymentRequired).Problem.ShouldBe("no_entitlement");
+        (await PlanTests.Post(kept.Client, kept.Restore(), _nothing)).Must(HttpStatusCode.PaymentRequired)
+            .Problem.ShouldBe("no_entitlement");
         await kept.Buy();
         var viewer = await PlanTests.Member(kept.Runs, "viewer");
         (await PlanTests.Post(viewer, kept.Restore(), _nothing)).Must(HttpStatusCode.Forbidden).Problem.ShouldBe("role_insufficient");
@@ -119,7 +120,8 @@ public sealed class RestoreConfigTests(PostgresServer postgres)
         var plan = (await PlanTests.Post(kept.Client, "/v1/plans", kept.Body(new JsonObject()))).Must(HttpStatusCode.Accepted);
         await kept.Work(null);
         await kept.Runs.Sql("delete from history.config");
-        (await PlanTests.Post(kept.Client, "/v1/runs", new { planId = plan.Id })).Must(HttpStatusCode.Conflict).Problem.ShouldBe("plan_drift");
+        (await PlanTests.Post(kept.Client, "/v1/runs", new { planId = plan.Id })).Must(HttpStatusCode.Conflict)
+            .Problem.ShouldBe("plan_drift");
         (await PlanTests.Post(kept.Client, kept.Restore(), _nothing)).Must(HttpStatusCode.NotFound);
     }
 

@@ -84,7 +84,10 @@ internal sealed record BlockFolder(
             JsonArray { Count: > 0 } tasks => Faults(tasks, ""),
             JsonObject { Count: > 0 } part =>
                 [.. part.SelectMany(member => Faults(member.Key, member.Value, manifest)), .. OfOneForm(part)],
-            _ => [("", "a list of tasks, or an object with wanted, unwanted, exact, initial and refuse, with artifact, with tasks, or with restore")],
+            _ =>
+            [
+                ("", "a list of tasks, or an object with wanted, unwanted, exact, initial and refuse, with artifact, tasks or restore"),
+            ],
         };
         foreach (var (pointer, reason) in faults.Take(1))
         {

@@ -101,7 +101,8 @@ internal static partial class Formats
 
     /// <summary>Whether an input of this schema names the configuration that the block gives its device.</summary>
     public static bool Restores(JsonElement schema) => schema.TryGetProperty("properties", out var members)
-        && members.TryGetProperty(Restored, out var member) && member.TryGetProperty("format", out var format) && format.ValueEquals(Config);
+        && members.TryGetProperty(Restored, out var member) && member.TryGetProperty("format", out var format)
+        && format.ValueEquals(Config);
 
     private static Format Text(Func<string, string?> fault, Func<string, string>? canonical = null) =>
         new("string", value => value.ValueKind == JsonValueKind.String ? fault(value.GetString()!) : null, canonical);

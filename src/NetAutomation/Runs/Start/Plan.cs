@@ -165,7 +165,8 @@ internal sealed class Planner(
             ? Web.Problems.Refused.At("/input/configId", "other_device", $"The configuration is not one of {other.Name}.")
             : devices.FirstOrDefault(device => device.Platform != owner.Platform) is { } now
             ? Web.Problems.Refused.At(
-                "/input/configId", "other_platform", $"The configuration is one of {owner.Platform}, and {now.Name} is a {now.Platform} device now.")
+                "/input/configId", "other_platform",
+                $"The configuration is one of {owner.Platform}, and {now.Name} is a {now.Platform} device now.")
             : null;
     }
 
