@@ -190,7 +190,8 @@ def _between(before, now, directory):
     had, has = ([line for line in grammar.lines(text)[0] if not grammar.follows(line)] for text in (before, now))
     change, headers = Change(tree.Tree(grammar, had)), _headers(has)
     change.added = [line for line in has if line not in change.before.present and (*line.path, line.text) not in headers]
-    change.removed = dict.fromkeys(line for line in had if line not in set(has))
+    present = set(has)
+    change.removed = dict.fromkeys(line for line in had if line not in present)
     change.made_way(headers, _headers(had))
     return change
 
@@ -451,7 +452,7 @@ class Change:
         """What to do to have the configuration before again."""
         ahead = [Line(path[:-1], self.grammar.negated(path[-1])) for path, first in self._whole.items() if first]
         back = [line for line in self.removed if line not in self._first]
-        slots = {part.slot(line) for line, part in self.before.parts.items() if line in back} - {None}
+        slots = {part.slot(line) for line in back if (part := self.before.parts.get(line))} - {None}
         done = set()
         for line in reversed(self.added):
             part = self.grammar.owned(line)
