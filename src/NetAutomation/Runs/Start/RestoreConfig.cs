@@ -24,7 +24,7 @@ public sealed record RestoreConfigRequest(
 internal static class RestoreConfig
 {
     /// <summary>The slug of the block that does it.</summary>
-    public const string Block = "config-restore";
+    private const string Block = "config-restore";
 
     /// <summary>Starts a guarded run that gives the device this configuration of its history, or a check of that.</summary>
     public static async Task<Results<Accepted<RunView>, Problem>> Handle(
