@@ -18,6 +18,9 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
     private readonly List<string> _held = [];
 
+    // What is restored: as the engine reads it.
+    private byte[]? _kept;
+
     private bool Writes => block.Version.Effect != Effect.Read;
 
     /// <summary>Never fails but for a cancel: what goes wrong is the cell's fault.</summary>
@@ -50,9 +53,10 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     private async Task Run(Proof proof)
     {
         await Prepare(proof);
+        var input = proof.Named(proof.Input);
+        var kept = block.Restores ? await Keep(proof, input) : null;
         var before = await Text();
         MustBeRefused(proof);
-        var input = proof.Named(proof.Input);
         var faults = Faults(input, proof.Secret);
         Must("input", faults.Count == 0, Told(faults));
 
@@ -67,10 +71,11 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         MustPromise(proof, apply);
         var after = await Text();
         await MustChange(proof.Lines, before, after);
+        Must("apply", kept is null || after == kept, "the device's text is not what it was");
         _held.Add("apply");
         await MustShow(proof, before: false);
 
-        if (block.Version.Effect is Effect.Read or Effect.Idempotent)
+        if (block.Restores || block.Version.Effect is Effect.Read or Effect.Idempotent)
         {
             var again = await Apply(proof, input, check: false);
             Must("again", again.Outcome == DeviceOutcome.Ok, Told(again));
@@ -82,7 +87,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         {
             var undo = apply.Result is { } result && result.TryGetProperty("undo", out var told) ? told : default;
             Must("undo", undo.ValueKind == JsonValueKind.Array && undo.GetArrayLength() > 0, "the result has none");
-            var typed = string.Join('\n', undo.EnumerateArray().Select(line => WithOld(line.GetString()!, before))) + "\n";
+            var typed = string.Join('\n', undo.EnumerateArray().Select(line => WithSecrets(line.GetString()!, before, after))) + "\n";
             var said = await device.Do("type", typed, [], cancel);
             await MustStay("undo", before, $"\nthe undo:\n{typed}the device said: {said.Trim()}");
             _held.Add("undo");
@@ -107,10 +112,28 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         await device.Do("fresh", "", [], cancel);
         if (proof.Before is { } lines)
         {
-            var said = await device.Do("type", lines, [], cancel);
-            var refused = Regex.IsMatch(said, @"^\s*%", RegexOptions.Multiline, TimeSpan.FromSeconds(5));
-            Must("before", !refused, $"the device said: {said.Trim()}");
+            await Type(lines, "before");
         }
+    }
+
+    private async Task Type(string lines, string step)
+    {
+        var said = await device.Do("type", lines, [], cancel);
+        var refused = Regex.IsMatch(said, @"^\s*%", RegexOptions.Multiline, TimeSpan.FromSeconds(5));
+        Must(step, !refused, $"the device said: {said.Trim()}");
+    }
+
+    /// <summary>The device's own text, which is to come back, before somebody types something else.</summary>
+    private async Task<string> Keep(Proof proof, JsonElement input)
+    {
+        var text = await Text();
+        // A check begins with the text, whatever comes of it.
+        _kept = "\n"u8.ToArray();
+        var check = await Apply(proof, input, check: true);
+        _kept = check.Texts.FirstOrDefault(each => each.Name == "before")?.Content;
+        Must("keep", _kept is not null, Told(check));
+        await Type(proof.Since!, "since");
+        return text;
     }
 
     /// <summary>A refused input is told before any device is asked.</summary>
@@ -169,12 +192,16 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             ".*", line[1..].Trim().TrimStart("0123456789".ToCharArray()).Trim().Split('…').Select(Regex.Escape))));
     }
 
-    /// <summary>Secrets stand in an undo as <c>***</c>: whoever types it puts the old ones there.</summary>
-    private static string WithOld(string line, string before)
+    /// <summary>
+    /// Secrets stand in an undo as <c>***</c>: whoever types it puts the old ones there, and those of a line that goes as it stands now.
+    /// </summary>
+    private static string WithSecrets(string line, string before, string after)
     {
-        var pattern = $"^{Regex.Escape(line).Replace(@"\*\*\*", @"\S+")}$";
+        var (negation, text, end) = line.StartsWith("no ", StringComparison.Ordinal) ? ("no ", after, "") : ("", before, "$");
+        var pattern = $"^{Regex.Escape(line[negation.Length..]).Replace(@"\*\*\*", @"\S+")}{end}";
         return line.Contains("***", StringComparison.Ordinal)
-            && Regex.Match(before, pattern, RegexOptions.Multiline, TimeSpan.FromSeconds(5)) is { Success: true } old ? old.Value : line;
+            && Regex.Match(text, pattern, RegexOptions.Multiline, TimeSpan.FromSeconds(5)) is { Success: true } found
+                ? negation + found.Value : line;
     }
 
     private async Task MustShow(Proof proof, bool before)
@@ -250,7 +277,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     private Task<string> Text() => device.Do("text", "", [], cancel);
 
     private Task<SandboxDeviceResult> Apply(Proof proof, JsonElement input, bool check) =>
-        sandboxes.Run(block, input, proof.Secret, device, check, cancel);
+        sandboxes.Run(block, input, proof.Secret, device, check, _kept, cancel);
 
     private static async Task<string> Difference(string before, string after) => $"\n{string.Join('\n', await Lines(before, after))}";
 

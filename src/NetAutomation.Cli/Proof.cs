@@ -15,7 +15,8 @@ internal sealed record Proof(
     string? Change = null,
     Sight[]? Shows = null,
     JsonElement? Result = null,
-    string? Fault = null)
+    string? Fault = null,
+    string? Since = null)
 {
     private static readonly JsonSerializerOptions _json = new()
     {
@@ -38,7 +39,7 @@ internal sealed record Proof(
     {
         var path = PathOf(platform);
         return block.Content.Files.Any(file => file.Path == path)
-            ? ContentManifest.Read<Proof>(block.Content, path, _json, proof => proof.Faults(block.Configures)) : null;
+            ? ContentManifest.Read<Proof>(block.Content, path, _json, proof => proof.Faults(block)) : null;
     }
 
     /// <summary>An input with credentials in place of the names of secrets.</summary>
@@ -66,8 +67,9 @@ internal sealed record Proof(
         _ => value,
     };
 
-    private IEnumerable<(string Pointer, string Reason)> Faults(bool configures)
+    private IEnumerable<(string Pointer, string Reason)> Faults(Block block)
     {
+        var configures = block.Configures;
         if (Input.ValueKind != JsonValueKind.Object)
         {
             yield return ("/input", "an object, the input that is applied");
@@ -86,6 +88,11 @@ internal sealed record Proof(
         if (!configures && Result is null)
         {
             yield return ("/result", "a block that reads or saves has members of the result here");
+        }
+
+        if (block.Restores != (Since is not null))
+        {
+            yield return ("/since", "what is typed after the configuration that is restored; no other block has it");
         }
 
         if (Lines.Any(line => line is not ['+' or '-', ..]))

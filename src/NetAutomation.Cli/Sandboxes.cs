@@ -39,25 +39,29 @@ internal sealed class Sandboxes : IAsyncDisposable
     /// <summary>Runs a block on a device.</summary>
     /// <param name="input">Valid.</param>
     /// <param name="secret">The texts of the input's secrets.</param>
+    /// <param name="restored">The configuration that the device is to have, of a block that restores one.</param>
     public async Task<SandboxDeviceResult> Run(
-        Block block, JsonElement input, Func<CredentialId, string?> secret, Device device, bool check, CancellationToken cancel)
+        Block block, JsonElement input, Func<CredentialId, string?> secret, Device device, bool check, byte[]? restored,
+        CancellationToken cancel)
     {
         string[] secrets = [.. BlockInput.Secrets(block.Version, input).Select(secret).OfType<string>()];
         var given = BlockInput.WithSecrets(block.Version, input, id => JsonValue.Create(secret(id)));
         var run = _launcher.Start(
             new SandboxJob(
-                $"run-{Guid.NewGuid():N}", block.Version.Directory, _platforms, check, given, [device.InSandbox], TimeSpan.FromMinutes(3),
-                TimeSpan.FromMinutes(1), secrets, BlockInput.Login(block.Version)),
+                $"run-{Guid.NewGuid():N}", block.Version.Directory, _platforms, check, given,
+                [device.InSandbox with { Restored = restored }], TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1), secrets,
+                BlockInput.Login(block.Version)),
             (_, cancelDial) => device.Dial(cancelDial));
         await using var stop = cancel.Register(() => _ = run.Stop(TimeSpan.Zero));
+        IReadOnlyList<SandboxArtifact> texts = [];
         await foreach (var each in run.Events)
         {
-            // A run waits for its reader.
-            _ = each;
+            // A run waits for its reader. What is told with an outcome is not told again.
+            texts = each.Outcome?.Texts ?? texts;
         }
 
         cancel.ThrowIfCancellationRequested();
-        return (await run.Completion).Devices[0];
+        return (await run.Completion).Devices[0] with { Texts = texts };
     }
 
     public async ValueTask DisposeAsync()

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NetAutomation.Catalog;
 using NetAutomation.Catalog.Publish;
+using NetAutomation.Catalog.Schema;
 using NetAutomation.Content;
 using NetAutomation.Platforms;
 using NetAutomation.Platforms.Publish;
@@ -56,6 +57,9 @@ internal sealed record Block(BlockManifest Manifest, ContentFolder Content, Bloc
 {
     /// <summary>It changes configurations, and says how to take that back.</summary>
     public bool Configures { get; } = Manifest.Result?.Schema.GetProperty("properties").TryGetProperty("undo", out _) == true;
+
+    /// <summary>It gives a device a configuration that it had.</summary>
+    public bool Restores { get; } = Formats.Restores(Manifest.Input);
 
     /// <exception cref="ContentException">It cannot be read.</exception>
     public static Block Read(string directory)

@@ -7,7 +7,8 @@ BLOCK is a folder of --blocks, or the path of another folder.
 
 One line for each case and platform; the last line is "N passed, M failed". A case, src/Blocks/BLOCK/cases/NAME.json, holds an input and
 for each platform the configuration before, the lines to send, those that undo them, and the configuration after, for which no line is
-left to send; or the reason why the device is refused. Where a device takes its whole text, the configuration after is exactly that.
+left to send; or the reason why the device is refused. Where a device takes its whole text, the configuration after is exactly that. The
+case of a block that restores has the configuration that is wanted, too.
 """
 import argparse
 import json
@@ -19,7 +20,10 @@ sys.dont_write_bytecode = True
 
 
 def faults(plan, part, case, platform, given):
-    planned = plan.plan(case["before"], part, given, str(platform))
+    def made(text):
+        return plan.restored(text, case["wanted"], str(platform)) if "wanted" in case else plan.plan(text, part, given, str(platform))
+
+    planned = made(case["before"])
     if planned["refused"] != case.get("refused"):
         return f"refused: {planned['refused']}"
     if "refused" in case:
@@ -29,7 +33,7 @@ def faults(plan, part, case, platform, given):
             return f"the {expected} is {planned[name]}"
     if planned.get("after", case["after"]) != case["after"]:
         return f"the text after is {planned['after']!r}"
-    left = plan.plan(case["after"], part, given, str(platform))["lines"]
+    left = made(case["after"])["lines"]
     return f"left to do afterwards: {left}" if left else None
 
 

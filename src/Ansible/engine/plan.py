@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What to configure on a device: the block's templates compared with the device's own text, section by section and object by object."""
+import difflib
 import functools
 import ipaddress
 import re
@@ -65,30 +66,70 @@ def plan(running, part, block_input, directory, parts=None):
     between sections; diff; undo, what to type to have the configuration before again, which is back with its secrets where the device takes
     lines. A device that is as it should be has no lines."""
     try:
-        _all_run(parts, part, block_input, directory)
+        _all_run(parts, [line for lines in intent(part, block_input, directory) for line in lines], directory)
         change = _change(running, part, block_input, directory)
         change.check()
-        return _planned(change, running, platforms.writer(directory))
-    except (Refused, document.Unreadable) as reason:
-        return refused(str(reason))
-    except shell.Refused as reason:
-        # A platform quotes a line as it is.
-        return refused(tree.grammar(directory).masked(str(reason)))
+        if writer := platforms.writer(directory):
+            return _rewritten(change, running, change.edited(running), writer[1], change.diff(masked=False), change.diff())
+        return _typed(change, change.typed(), change.undo())
+    except (Refused, document.Unreadable, shell.Refused) as reason:
+        return _refused(reason, directory)
 
 
-def _planned(change, running, writer):
-    grammar, typed = change.grammar, change.typed()
-    if writer:
-        after = change.edited(running)
-        configured = [*(grammar.masked(grammar.indented(*line)) for line in change.added), *(
-            "- " + grammar.masked(grammar.indented(*line)) for line in change.removed)]
-        undo = writer[1](running, after, change.signed()) if after != running else []
-        return {"lines": change.diff(masked=False).splitlines(), "configured": configured,
-                "diff": change.diff(), "undo": list(map(grammar.masked, undo)), "refused": None, "after": after,
-                "signed": change.signed()}
-    back = grammar.commands(change.undo())
-    return {"lines": grammar.commands(typed), "configured": [grammar.masked(grammar.indented(*line)) for line in typed],
+def restored(running, wanted, directory, parts=None):
+    """The change that gives a device this text, as plan() answers it. wanted: normalised."""
+    grammar = tree.grammar(directory)
+    wanted = grammar.normalised(wanted)
+    try:
+        change = _between(running, wanted, directory)
+        _all_run(parts, [*change.added, *change.removed], directory)
+        if writer := platforms.writer(directory):
+            after = _spelled(running, wanted, grammar) if grammar.normalised(running) != wanted else running
+            return _rewritten(change, running, after, writer[1], *("\n".join(_differences(running, wanted, shown, grammar))
+                                                                  for shown in (str, grammar.masked)))
+        if not (change.added or change.removed) and grammar.normalised(running) != wanted:
+            raise Refused("the device has the same lines in another order, in which it cannot be made to show them")
+        return _typed(change, _between(wanted, running, directory).undo(), change.undo())
+    except (Refused, document.Unreadable, shell.Refused) as reason:
+        return _refused(reason, directory)
+
+
+def _typed(change, lines, undo):
+    """A change of a device that takes lines."""
+    grammar, back = change.grammar, change.grammar.commands(undo)
+    return {"lines": grammar.commands(lines), "configured": [grammar.masked(grammar.indented(*line)) for line in lines],
             "diff": change.diff(), "undo": list(map(grammar.masked, back)), "back": back, "refused": None}
+
+
+def _rewritten(change, running, after, undo, diff, masked):
+    """A change of a device that takes its whole text. undo: the platform's."""
+    grammar = change.grammar
+    configured = [*(grammar.masked(grammar.indented(*line)) for line in change.added), *(
+        "- " + grammar.masked(grammar.indented(*line)) for line in change.removed)]
+    back = undo(running, after, change.signed()) if after != running else []
+    return {"lines": diff.splitlines(), "configured": configured, "diff": masked, "undo": list(map(grammar.masked, back)),
+            "refused": None, "after": after, "signed": change.signed()}
+
+
+def _spelled(running, wanted, grammar):
+    """The wanted text as a device takes it: what it has of it stays as it is written there, and an empty line stands in its section."""
+    before, after, lines = running.split("\n"), wanted.split("\n"), []
+    empty = "" if grammar.braces else " " * grammar.indent
+    for kind, begin, end, start, stop in difflib.SequenceMatcher(None, [line.rstrip() for line in before], after).get_opcodes():
+        lines += before[begin:end] if kind == "equal" else [line or empty for line in after[start:stop]]
+    return "\n".join(lines).rstrip(" \n") + "\n"
+
+
+def _differences(before, after, shown, grammar):
+    """What is different between two texts, with some lines around it."""
+    before, after = (grammar.normalised(text).removesuffix("\n").split("\n") for text in (before, after))
+    # The first two lines name the texts.
+    return [line[0] + shown(line[1:]) for line in [*difflib.unified_diff(before, after, n=2, lineterm="")][2:] if line[0] != "@"]
+
+
+def _refused(reason, directory):
+    # A platform quotes a line as it is.
+    return refused(tree.grammar(directory).masked(str(reason)) if isinstance(reason, shell.Refused) else str(reason))
 
 
 def refused(reason):
@@ -131,14 +172,32 @@ def taken_back(change, before, now, directory):
     return (grammar.edited(now, lines["+"], dict.fromkeys(lines["-"])) if signed else now), signed
 
 
+def unrestored(after, wanted, directory):
+    """What is wrong with the configuration after it was to become this one; None where it is the same."""
+    grammar = tree.grammar(directory)
+    other = _differences(wanted, after, grammar.masked, grammar)
+    return "the device does not show the configuration that it was to have, but:\n" + "\n".join(other) if other else None
+
+
 def left(before, now, directory):
     """What to type into a device that takes lines, and has some of a change, to have the configuration before."""
+    return tree.grammar(directory).commands(_between(before, now, directory).undo())
+
+
+def _between(before, now, directory):
+    """The change that has made one text of another."""
     grammar = tree.grammar(directory)
     had, has = ([line for line in grammar.lines(text)[0] if not grammar.follows(line)] for text in (before, now))
-    change, headers = Change(tree.Tree(grammar, had)), {line.path[:depth + 1] for line in has for depth in range(len(line.path))}
+    change, headers = Change(tree.Tree(grammar, had)), _headers(has)
     change.added = [line for line in has if line not in change.before.present and (*line.path, line.text) not in headers]
-    change.removed = dict.fromkeys(line for line in had if line not in set(has))
-    return grammar.commands(change.undo())
+    present = set(has)
+    change.removed = dict.fromkeys(line for line in had if line not in present)
+    change.made_way(headers, _headers(had))
+    return change
+
+
+def _headers(lines):
+    return {line.path[:depth + 1] for line in lines for depth in range(len(line.path))}
 
 
 def intent(part, block_input, directory):
@@ -147,12 +206,12 @@ def intent(part, block_input, directory):
     return [grammar.leaves(_render(part.get(name, ""), directory, {"input": block_input})) for name in ("wanted", "unwanted")]
 
 
-def _all_run(parts, part, block_input, directory):
+def _all_run(parts, lines, directory):
     """A program that does not run shows none of its configuration, which would seem absent."""
     needed = (platforms.read(directory).get("parts") or {}).get("needed", {})
-    lines = [text for lines in intent(part, block_input, directory) for path, line in lines for text in (*path, line)]
+    texts = [text for path, line in lines for text in (*path, line)]
     for name, pattern in needed.items() if parts is not None else ():
-        if name not in parts and any(re.fullmatch(pattern, line) for line in lines):
+        if name not in parts and any(re.fullmatch(pattern, text) for text in texts):
             raise Refused(f"{name} does not run on the device")
 
 
@@ -202,6 +261,7 @@ class Change:
         self._first = {}  # removals that come before the lines that are added
         self._in_the_way = {}  # an added line -> the lines of those removals that make way for it
         self._vital = []  # lines that go, with which the device drops the rest of their object
+        self._whole = {}  # sections that the change has made and that go whole -> whether before anything comes
 
     def placed(self, line, needed=False):
         """The line in the sections that the device has above it, where a template need not name them: none where it has no such section."""
@@ -369,15 +429,35 @@ class Change:
             text += sections[path]
         return "\n".join(text)
 
+    def made_way(self, headers, before):
+        """Notes what had to go before something came, where only the texts are known. headers, before: those of the sections of the text
+        after and of that before."""
+        parts = [(line, self.grammar.owned(line)) for line in self.added]
+        firsts = {part.slot(line) for line, part in parts if part and part.kind.first} - {None}
+        onces = {part.once: part.slot(line) for line, part in parts if part and part.once}
+        # Lines of which nothing is known, and which begin alike, may be of one setting.
+        alike = {(line.path, line.text.split(" ")[0]) for line, part in parts if part is None}
+        for line in self.removed:
+            part, header = self.before.parts.get(line), (*line.path, line.text) in before
+            if part and (part.slot(line) in firsts or onces.get(part.once, part.slot(line)) != part.slot(line)) \
+                    or part is None and not header and (line.path, line.text.split(" ")[0]) in alike:
+                self._first[line] = self.grammar.negated(line.text)
+        # So may sections: a router has one process of BGP.
+        came = {(path[:-1], self.grammar.section(path)) for path in before - headers}
+        for path in self._sections():
+            if self.grammar.removable(path) and not any(path[:depth] in self._whole for depth in range(len(path))):
+                self._whole[path] = (path[:-1], self.grammar.section(path)) in came
+
     def undo(self):
         """What to do to have the configuration before again."""
+        ahead = [Line(path[:-1], self.grammar.negated(path[-1])) for path, first in self._whole.items() if first]
         back = [line for line in self.removed if line not in self._first]
-        slots = {part.slot(line) for line, part in self.before.parts.items() if line in back} - {None}
+        slots = {part.slot(line) for line in back if (part := self.before.parts.get(line))} - {None}
         done = set()
         for line in reversed(self.added):
             part = self.grammar.owned(line)
-            if part and (part.slot(line) in slots or part.object in done):
-                continue  # the line before replaces it
+            if part and (part.slot(line) in slots or part.object in done) or self._goes_whole(line.path):
+                continue  # the line before replaces it, or its section goes
             lines = self.before.objects.get(part.object, []) if part else []
             if part and part.kind.remove and (not lines or part.vital):
                 done.add(part.object)
@@ -385,11 +465,14 @@ class Change:
             else:
                 back.append(Line(line.path, self.grammar.negated(line.text)))
         for path in sorted(self._sections(), key=len, reverse=True):
-            if self.grammar.removable(path):
+            if self.grammar.removable(path) and not self._goes_whole(path[:-1]) and not self._whole.get(path):
                 back.append(Line(path[:-1], self.grammar.negated(path[-1])))
         cleared = self._cleared([*self.added, *self.removed])
         back += [line for line in self.before.lines if line in self._first]
-        return [*(line for line in back if line not in cleared), *cleared]
+        return [*ahead, *(line for line in back if line not in cleared), *cleared]
+
+    def _goes_whole(self, path):
+        return any(path[:depth + 1] in self._whole for depth in range(len(path)))
 
     def _shown(self, line):
         return self.grammar.masked(self.grammar.indented(*line))

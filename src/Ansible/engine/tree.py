@@ -82,7 +82,11 @@ class Grammar:
 
     def removable(self, path):
         """A section that stays when it is empty, and that a negation of its header removes; path: with its header."""
-        return any(pattern.fullmatch(text) for pattern in self._sections for text in (path[-1], "\n".join(path)))
+        return self.section(path) is not None
+
+    def section(self, path):
+        """Which of the kinds of such sections this is; None where it is none."""
+        return next((pattern for pattern in self._sections for text in (path[-1], "\n".join(path)) if pattern.fullmatch(text)), None)
 
     def anywhere(self, header):
         """A template may name such a section without those that it is in."""

@@ -81,6 +81,8 @@ class _Work:
         self._directory, self._input = variables["platform"]["directory"], variables["block_input"]
         self._platform, self._part = platforms.read(self._directory), platforms.load(variables["block_part"])
         self._grammar, self._logs_in = tree.grammar(self._directory), "block_login" in variables
+        # The text that the device is to have, where the block restores one.
+        self._restored = _text(variables["restored"]) if self._part.get("restore") else None
         self._before, self._change, self._typing, self._saving, self._gone = None, None, False, False, False
         # guard: what takes the change back, where one is asked for; wanted: the digest of the text that is to be confirmed.
         # asked: what the run asks of a guard; lines: the neighbours and default routes before.
@@ -138,7 +140,8 @@ class _Work:
         if self._variables.get("planned") not in (None, self._digest(self._before)):
             raise DeviceError("[netautomation:drift] the configuration of the device is no longer the planned one")
         try:
-            change = planning.plan(self._before, self._part, self._input, self._directory, parts)
+            change = planning.plan(self._before, self._part, self._input, self._directory, parts) if self._restored is None \
+                else planning.restored(self._before, self._restored, self._directory, parts)
         except Exception as fault:
             # A fault of the block, whose words mean nothing to a customer and may hold what the customer gave.
             print(f"plan of {self._variables['block_part']}: {_place(fault)}", file=sys.stderr)
@@ -264,8 +267,7 @@ class _Work:
         state, armed = self._step("Look what the device has", look)
         if known.get("text") and state != "as_before" and not armed:
             self._typing = True
-            before = base64.b64decode(known["text"]).decode("utf-8", "surrogateescape")
-            self._step("Go back", left.put_back, before, changed=True)
+            self._step("Go back", left.put_back, _text(known["text"]), changed=True)
             self._tell("reverted")
         elif state == "as_wanted" and not armed and "save" in self._platform["commands"]:
             self._step("Save", devices.save, self._device, self._platform, self._grammar)
@@ -282,9 +284,11 @@ class _Work:
             after = self._device.read_configuration()
             self._wanted = self._digest(after)
             self._tell_text("after", after)
-            if fault := planning.unverified(self._before, after, self._part, self._input, self._directory):
+            fault = planning.unverified(self._before, after, self._part, self._input, self._directory) if self._restored is None \
+                else planning.unrestored(after, self._restored, self._directory)
+            if fault:
                 raise DeviceError("[netautomation:task_failed] " + "\n".join([fault, *(f"the device said to {words}" for words in said)]))
-        seen, wrong = self._look(platforms.effect(self._directory), said is not None)
+        seen, wrong = self._look(platforms.effect(self._directory) if self._restored is None else None, said is not None)
         if wrong:
             raise DeviceError("[netautomation:task_failed] the device is configured, and does not do it: " + "; ".join(
                 map(self._grammar.masked, wrong)))
@@ -398,6 +402,11 @@ class _Work:
     def _tell(self, kind, /, **members):
         # The queue by which this process hands over its result, so that nothing overtakes anything.
         Display()._final_q.send_callback("netautomation_told", self._variables["inventory_hostname"], kind, **members)
+
+
+def _text(given):
+    """A text as the job has it."""
+    return base64.b64decode(given).decode("utf-8", "surrogateescape")
 
 
 def _place(fault):

@@ -177,8 +177,7 @@ def variables(device, platform):
     values = {"ansible_host": device["address"], "ansible_port": link.PORT, "ansible_user": unsafe(device["username"])}
     if device.get("planned"):
         values["planned"] = device["planned"]
-    if device.get("look"):
-        values["look"] = device["look"]
+    values |= {name: device[name] for name in ("look", "restored") if device.get(name)}
     if options.get("commandSeconds"):
         values["ansible_command_timeout"] = options["commandSeconds"]
     if options.get("firstQuestion"):

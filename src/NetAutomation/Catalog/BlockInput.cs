@@ -48,6 +48,10 @@ internal static class BlockInput
         [.. SchemaOf(version).Formatted(input).Where(each => each.Format == Formats.Secret)
             .Select(each => Formats.Credential(each.Value)!.Value).Distinct()];
 
+    /// <summary>The configuration that the block gives its device by a valid input; null where it makes the change itself.</summary>
+    public static ConfigId? Restored(BlockVersion version, JsonElement input) =>
+        Formats.Restores(SchemaOf(version).Text) ? ConfigId.Parse(input.GetProperty(Formats.Restored).GetString()!) : null;
+
     /// <summary>Whether the block works on the platform by tasks of its own, not by lines that the engine types.</summary>
     public static bool HasTasks(BlockVersion version, string platform) =>
         Part(version, platform) is not JsonObject part || part.ContainsKey("tasks");

@@ -217,7 +217,7 @@ internal sealed class GuardedWaves(
 
         var reads = job with
         {
-            Id = Id("c"), BlockDirectory = block.Directory, Input = input, Secrets = [], Login = null, Guard = null,
+            Id = Id("c"), BlockDirectory = block.Directory, Input = input, Secrets = [], Login = null, Guard = null, Restored = null,
             HardTimeout = Guarding.BlockLimit,
         };
         var result = await play(

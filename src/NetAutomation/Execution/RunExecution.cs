@@ -114,7 +114,8 @@ internal sealed partial class RunExecution(
         var job =
             new SandboxJob(
                 "", prepared.Block.Directory, prepared.Platforms, run.Mode == RunMode.Check, prepared.Input, [], run.Timeout,
-                LongestSilence(prepared.Devices), prepared.Secrets, BlockInput.Login(prepared.Block), run.Guard);
+                LongestSilence(prepared.Devices), prepared.Secrets, BlockInput.Login(prepared.Block), run.Guard,
+                prepared.Restored);
         if (run is { Guard: { } guard, Mode: RunMode.Apply })
         {
             var waves = new GuardedWaves(
@@ -378,6 +379,7 @@ internal sealed partial class RunExecution(
         job.Devices.FirstOrDefault(each => each.Name == Alias(device.DeviceId)) ?? SandboxDevice.Of(device) with
         {
             Planned = run.Devices.Single(each => each.Id == device.DeviceId).Planned is { } hash ? TextHash.Digits(hash) : null,
+            Restored = job.Restored,
         };
 
     private static string? Hash(SandboxDeviceResult result, string text) =>
@@ -458,18 +460,23 @@ internal sealed partial class RunExecution(
             Forget(open);
         }
 
+        var (restored, unrestored) = await Restored(services, run, block, devices);
+        devices = [.. devices.Except(unrestored)];
+        Forget(unrestored);
         await services.GetRequiredService<AuditLog>().Append(
             run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(),
             new { run.Attempt, run.Fence, devices = devices.Count, secrets = run.Secrets }, CancellationToken.None);
         await transaction.CommitAsync();
         var byId = devices.ToDictionary(device => device.DeviceId);
         var unsettled = open.Select(device => device.DeviceId).ToHashSet();
+        var lost = unrestored.Select(device => device.DeviceId).ToHashSet();
         return (
             new Prepared(
                 block, [.. run.Devices.Where(device => byId.ContainsKey(device.Id)).Select(device => byId[device.Id])],
                 [.. run.Devices.Where(device => !byId.ContainsKey(device.Id)).Select(
-                    device => Gone(device, unsettled.Contains(device.Id), known.Contains(device.Id)))],
-                await Folders(db, run), input, [.. texts.Values], await Checks(services, db, run)),
+                    device => lost.Contains(device.Id) ? Unrestored(device)
+                        : Gone(device, unsettled.Contains(device.Id), known.Contains(device.Id)))],
+                await Folders(db, run), input, [.. texts.Values], await Checks(services, db, run), restored),
             null);
     }
 
@@ -500,6 +507,30 @@ internal sealed partial class RunExecution(
             : known ? "The device's host key is no longer pinned." : "The device was deleted after the run was planned.")
             + (device.Verify ? " An earlier attempt was lost, and the device could not be looked at." : ""),
         null, null, null, null, []);
+
+    /// <summary>
+    /// The configuration that the block gives its device, and the devices that cannot have it any more. What an earlier attempt has begun
+    /// is looked at without it.
+    /// </summary>
+    private static async Task<(byte[]? Text, IReadOnlyList<DeviceLogin> Unrestored)> Restored(
+        IServiceProvider services, ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices)
+    {
+        if (BlockInput.Restored(block, run.Input) is not { } config)
+        {
+            return (null, []);
+        }
+
+        var history = services.GetRequiredService<ConfigHistory>();
+        var owner = await history.Owner(run.Tenant, config, CancellationToken.None);
+        var begun = run.Devices.Where(device => device.Kept is not null).Select(device => device.Id).ToHashSet();
+        List<DeviceLogin> others = [.. devices.Where(
+            device => (owner?.DeviceId, owner?.Platform) != (device.DeviceId, device.Platform) && !begun.Contains(device.DeviceId))];
+        return (owner is null ? null : await history.Text(run.Tenant, owner, CancellationToken.None), others);
+    }
+
+    private static DeviceReport Unrestored(ClaimedDevice device) => new(
+        device.Id, device.Verify ? DeviceOutcome.Unknown : DeviceOutcome.NotStarted, null, false, DeviceCode.Refused,
+        "The configuration is gone, or the device is of another platform now.", null, null, null, null, []);
 
     /// <summary>The read blocks of the run's guard.</summary>
     private static async Task<IReadOnlyList<(BlockVersion Block, JsonElement Input)>> Checks(
@@ -557,10 +588,11 @@ internal sealed partial class RunExecution(
     /// <param name="Platforms">Folders by name.</param>
     /// <param name="Input">With the texts of its secrets.</param>
     /// <param name="Checks">Read blocks that must end well before a change is confirmed.</param>
+    /// <param name="Restored">The configuration that the device is to have, of a block that restores one.</param>
     private sealed record Prepared(
         BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyList<DeviceReport> Gone,
         IReadOnlyDictionary<string, string> Platforms, JsonElement Input,
-        IReadOnlyList<string> Secrets, IReadOnlyList<(BlockVersion Block, JsonElement Input)> Checks);
+        IReadOnlyList<string> Secrets, IReadOnlyList<(BlockVersion Block, JsonElement Input)> Checks, byte[]? Restored);
 
     private static partial class Log
     {

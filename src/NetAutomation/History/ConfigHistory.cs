@@ -35,8 +35,7 @@ internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
     /// <summary>The configuration that a run has kept of a device before it changed it; null where it is no longer there.</summary>
     public async Task<byte[]?> Before(TenantId tenant, RunId run, DeviceId device, CancellationToken cancel)
     {
-        var (rows, versions) = await db.Query<ChainRow, int>(
-            $"select {TextChain.Columns} from history.device where tenant_id = {tenant.Value} and device_id = {device.Value}",
+        var versions = await db.Query<int>(
             $"""
             select version from history.config
             where tenant_id = {tenant.Value} and device_id = {device.Value} and run_id = {run.Value}
@@ -44,20 +43,44 @@ internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
             order by id limit 1
             """,
             cancel);
-        if (rows is not [var row] || versions is not [var version])
-        {
-            return null;
-        }
-
-        using var seal = await seals.Of(db, row.TenantKeyVersion, cancel);
-        return TextLines.Bytes(await new TextChain(db, tenant, row, seal).Read(version, cancel));
+        return versions is [var version] ? await Read(tenant, device, version, cancel) : null;
     }
+
+    /// <summary>Whose a configuration is, of all that the tenant has; null where there is none.</summary>
+    public async Task<ConfigOwner?> Owner(TenantId tenant, ConfigId config, CancellationToken cancel) =>
+        // By each device, as they are kept: no index knows a config by its id alone.
+        (await db.Query<ConfigOwner>(
+            $"""
+            select d.device_id, c.platform, c.version from history.device d
+            join lateral (
+              select platform, version from history.config c
+              where c.tenant_id = d.tenant_id and c.device_id = d.device_id and c.id = {config.Value} offset 0) c on true
+            where d.tenant_id = {tenant.Value}
+            """,
+            cancel)).FirstOrDefault();
+
+    /// <summary>The text of a configuration as it is, with its secrets: for its device alone.</summary>
+    public async Task<byte[]> Text(TenantId tenant, ConfigOwner owner, CancellationToken cancel) =>
+        (await Read(tenant, owner.DeviceId, owner.Version, cancel))!;
 
     /// <summary>Deletes everything of a tenant that leaves.</summary>
     public static async Task<int> Delete(SystemDb db, TenantId tenant, CancellationToken cancel)
     {
         await db.Execute($"delete from history.retention where tenant_id = {tenant.Value}", cancel);
         return await db.Execute($"delete from history.device where tenant_id = {tenant.Value}", cancel);
+    }
+
+    private async Task<byte[]?> Read(TenantId tenant, DeviceId device, int version, CancellationToken cancel)
+    {
+        if (await db.Query<ChainRow>(
+            $"select {TextChain.Columns} from history.device where tenant_id = {tenant.Value} and device_id = {device.Value}", cancel)
+            is not [var row])
+        {
+            return null;
+        }
+
+        using var seal = await seals.Of(db, row.TenantKeyVersion, cancel);
+        return TextLines.Bytes(await new TextChain(db, tenant, row, seal).Read(version, cancel));
     }
 
     private async Task Keep(TenantId tenant, RunId run, bool writes, SeenTexts seen, ChainRow? row, CancellationToken cancel)
@@ -95,8 +118,10 @@ internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
             var id = Guid.CreateVersion7(seen.Time.AddMilliseconds(number));
             db.SendWithNext(
                 $"""
-                insert into history.config (tenant_id, device_id, id, run_id, version, added, removed, kind)
-                values ({tenant.Value}, {seen.Device.Value}, {id}, {run.Value}, {version}, {added}, {removed}, {Wire.Name(kind)})
+                insert into history.config (
+                  tenant_id, device_id, id, run_id, version, added, removed, kind, platform)
+                values ({tenant.Value}, {seen.Device.Value}, {id}, {run.Value}, {version}, {added}, {removed}, {Wire.Name(kind)},
+                  {seen.Texts.Platform})
                 """);
         }
 

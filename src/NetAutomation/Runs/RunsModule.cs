@@ -62,6 +62,8 @@ internal static class RunsModule
             .WithMetadata(new IdempotencyRequired(), new Refuses(starting));
         group.MapPost("/runs/{id}:relaunch", RelaunchRun.Handle).WithName("RelaunchRun")
             .WithMetadata(new IdempotencyRequired(), new Refuses([.. starting, Problems.RunNotFinished]));
+        group.MapPost("/devices/{id}/configs/{configId}:restore", RestoreConfig.Handle).WithName("RestoreConfig")
+            .WithMetadata(new IdempotencyRequired(), new Refuses(starting));
         group.MapGet("/runs", GetRuns.ListRuns).WithName("ListRuns").WithMetadata(new OwnTransaction());
         group.MapGet("/runs/{id}", GetRuns.GetRun).WithName("GetRun").WithMetadata(new OwnTransaction());
         group.MapGet("/runs/{id}/devices", GetRunDevices.ListRunDevices).WithName("ListRunDevices");

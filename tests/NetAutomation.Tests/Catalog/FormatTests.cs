@@ -96,6 +96,16 @@ public sealed class FormatTests
         }
     }
 
+    [Fact]
+    public void A_configuration_is_named_by_its_id_and_by_no_other()
+    {
+        Fault("config", $"{ConfigId.New()}").ShouldBeNull();
+        foreach (var text in new[] { $"{DeviceId.New()}", "cfg_", $"{ConfigId.New()}x", "hostname r1" })
+        {
+            Fault("config", text).ShouldNotBeNull(text);
+        }
+    }
+
     private IPAddress V4(byte? first = null) => Address(4, first);
 
     /// <summary>Often with groups of zeros, as in real networks.</summary>

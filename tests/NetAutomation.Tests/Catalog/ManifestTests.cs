@@ -146,6 +146,7 @@ public sealed class ManifestTests
     [InlineData("artifact: a.txt", "wanted: x\nexact: [x]", "platforms/frr.yml:2")]
     [InlineData("artifact: a.txt", "wanted: x\ntasks:\n- debug: {}", "platforms/frr.yml:3")]
     [InlineData("artifact: a.txt", "artifact: a.txt\nunwanted: x", "platforms/frr.yml:2")]
+    [InlineData("artifact: a.txt", "restore: true", "platforms/frr.yml:1")]
     [InlineData("artifact: a.txt", "refuse:\n- { line: x, because: y }", "platforms/frr.yml:1")]
     [InlineData("artifact: a.txt", "lacks:\n- { at: /list/*/b, because: y }", "platforms/frr.yml:1")]
     [InlineData("artifact: a.txt", "wanted: x\nlacks: []", "platforms/frr.yml:2")]
@@ -189,6 +190,39 @@ public sealed class ManifestTests
             Folder("x-y", ("block.yaml", manifest.Replace(good, bad)), ("platforms/frr.yml", part.Replace(good, bad)), ("README.md", "")),
             ["frr"]))
             .Message.ShouldStartWith($"x-y/{place}: ");
+    }
+
+    [Theory]
+    [InlineData("", "", null)]
+    [InlineData("restore: true", "restore: false", "x-y/platforms/frr.yml:1: /restore: ")]
+    [InlineData("restore: true", "restore: true\nwanted: x", "x-y/platforms/frr.yml:2: /wanted: ")]
+    [InlineData("restore: true", "wanted: x", "x-y/platforms/frr.yml:1: : ")]
+    [InlineData("restore: true", "tasks:\n- debug: {}", "x-y/platforms/frr.yml:1: : ")]
+    [InlineData("effect: transactional", "effect: idempotent", "x-y/platforms/frr.yml:1: : ")]
+    [InlineData("required: [configId], ", "", "x-y/platforms/frr.yml:1: : ")]
+    public void Block_that_restores_has_a_config_to_restore_and_no_other_form(string good, string bad, string? fault)
+    {
+        const string manifest = """
+            slug: x-y
+            version: 1.0.0
+            title: T
+            summary: S
+            effect: transactional
+            input: { type: object, additionalProperties: false, required: [configId], properties: {
+              configId: { type: string, format: config } } }
+            """;
+        const string part = "restore: true\n";
+        var folder = Folder(
+            "x-y", ("block.yaml", good == "" ? manifest : manifest.Replace(good, bad)),
+            ("platforms/frr.yml", good == "" ? part : part.Replace(good, bad)), ("README.md", ""));
+        if (fault is null)
+        {
+            BlockFolder.Read(folder, ["frr"]).Platforms.ShouldBe(["frr"]);
+        }
+        else
+        {
+            Should.Throw<ContentException>(() => BlockFolder.Read(folder, ["frr"])).Message.ShouldStartWith(fault);
+        }
     }
 
     [Fact]

@@ -255,6 +255,9 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
                 var rental = (await RunFixture.Get(mine.Client, "/v1/entitlements"))["items"]!.AsArray()
                     .Single(right => right!["kind"]!.GetValue<string>() == "rental")!;
                 return (rental["id"]!.GetValue<string>(), new() { ["autoRenew"] = true });
+            case "RestoreConfig":
+                await fixture.Post(mine.Client, "/v1/purchases", new { block = "config-restore", kind = "pay_per_use" });
+                return (null, []);
             case "RelaunchRun":
                 return (await Worked(fixture, DeviceOutcome.Failed), new() { ["outcomes"] = new JsonArray("failed") });
             case "ResolveRun":

@@ -13,6 +13,7 @@ internal sealed record BlockFolder(
     BlockManifest Manifest, IReadOnlyList<string> Platforms, IReadOnlyList<BlockLack> Lacks, string Readme, ContentFolder Content)
 {
     private const string Parts = "platforms/";
+    private const string Restore = "restore";
     private static readonly string[] _templates = ["wanted", "unwanted"];
 
     private static readonly string[] _lines = [.. _templates, "exact", "initial", "refuse"];
@@ -76,16 +77,27 @@ internal sealed record BlockFolder(
         IEnumerable<(string Pointer, string Reason)> faults = yaml.Root switch
         {
             var root when login && (root as JsonObject)?.ContainsKey("wanted") != true => [("", "a login is given by wanted lines")],
+            var root when Formats.Restores(manifest.Input) != ((root as JsonObject)?.ContainsKey(Restore) == true) =>
+                [("", $"{Restore} is for a block whose input has {Formats.Restored}, of the format {Formats.Config}, and no other")],
+            JsonObject when Formats.Restores(manifest.Input) && !MayRestore(manifest) =>
+                [("", $"a block that restores is transactional, and needs {Formats.Restored}")],
             JsonArray { Count: > 0 } tasks => Faults(tasks, ""),
             JsonObject { Count: > 0 } part =>
                 [.. part.SelectMany(member => Faults(member.Key, member.Value, manifest)), .. OfOneForm(part)],
-            _ => [("", "a list of tasks, or an object with wanted, unwanted, exact, initial and refuse, with artifact, or with tasks")],
+            _ =>
+            [
+                ("", "a list of tasks, or an object with wanted, unwanted, exact, initial and refuse, with artifact, tasks or restore"),
+            ],
         };
         foreach (var (pointer, reason) in faults.Take(1))
         {
             throw folder.Fault(path, yaml.LineOf(pointer), $"{pointer}: {reason}");
         }
     }
+
+    private static bool MayRestore(BlockManifest manifest) => manifest.Effect == Effect.Transactional
+        && manifest.Input.TryGetProperty("required", out var required)
+        && required.EnumerateArray().Any(name => name.ValueEquals(Formats.Restored));
 
     private static IEnumerable<(string Pointer, string Reason)> OfOneForm(JsonObject part)
     {
@@ -94,8 +106,8 @@ internal sealed record BlockFolder(
         return form.Any(name => name is not ("exact" or "initial" or "refuse") && part.ContainsKey(name))
             ? part.Where(member => member.Key != Lack.Member && !form.Contains(member.Key))
                 .Select(member => (
-                    $"/{member.Key}", $"the file has {form.First(part.ContainsKey)} already: it is lines, an artifact or tasks"))
-            : [("", "wanted, unwanted, artifact or tasks is needed")];
+                    $"/{member.Key}", $"the file has {form.First(part.ContainsKey)} already: it is lines, an artifact, tasks or a restore"))
+            : [("", "wanted, unwanted, artifact, tasks or restore is needed")];
     }
 
     private static IEnumerable<(string Pointer, string Reason)> Faults(string name, JsonNode? value, BlockManifest manifest) => name switch
@@ -103,6 +115,8 @@ internal sealed record BlockFolder(
         "artifact" when !(IsText(value) && manifest.Artifacts?.Contains(value!.GetValue<string>(), StringComparer.Ordinal) == true) =>
             [("/artifact", "one of the artifacts that block.yaml names")],
         "artifact" => [],
+        Restore when value?.GetValueKind() == JsonValueKind.True => [],
+        Restore => [($"/{Restore}", "true")],
         "tasks" => value is JsonArray { Count: > 0 } tasks ? Faults(tasks, "/tasks") : [("/tasks", "a list of tasks")],
         "refuse" when value is JsonArray rules
             && rules.All(rule => rule is JsonObject { Count: 2 } and var both

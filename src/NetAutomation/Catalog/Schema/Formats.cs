@@ -15,6 +15,12 @@ internal static partial class Formats
     /// <summary>The text of a credential, which an input names and never holds.</summary>
     public const string Secret = "secret";
 
+    /// <summary>A configuration of a device's history, which an input names and never holds.</summary>
+    public const string Config = "config";
+
+    /// <summary>The member of an input that names the configuration which the block gives its device.</summary>
+    public const string Restored = "configId";
+
     /// <summary>An address that a device sends packets to. One that is link-local means something on one interface only.</summary>
     public const string NextHop = "nexthop";
 
@@ -59,6 +65,8 @@ internal static partial class Formats
             ? null : Sentence(text, "a host name", "labels of letters, digits and hyphens with dots between (RFC 1123)")),
         ["date-time"] = Text(text => IsInstant(text)
             ? null : Sentence(text, "a time", "date, T, time and offset are needed, as in 2026-01-31T23:59:00Z")),
+        [Config] = Text(text => ConfigId.TryRead(text, out _)
+            ? null : Sentence(text, "a configuration", "its id is needed, as GET /v1/devices/{id}/configs has it")),
         ["asn"] = new("integer", AutonomousSystem),
         [Secret] = new("object", value => Credential(value) is null
             ? "A secret is given as the id of a credential of kind secret, {\"credentialId\": \"cre_…\"}, never as text." : null),
@@ -90,6 +98,11 @@ internal static partial class Formats
     public static CredentialId? Credential(JsonElement value) =>
         value.ValueKind == JsonValueKind.Object && value.EnumerateObject().ToArray() is [{ Name: "credentialId" } named]
             && named.Value.ValueKind == JsonValueKind.String && CredentialId.TryRead(named.Value.GetString()!, out var id) ? id : null;
+
+    /// <summary>Whether an input of this schema names the configuration that the block gives its device.</summary>
+    public static bool Restores(JsonElement schema) => schema.TryGetProperty("properties", out var members)
+        && members.TryGetProperty(Restored, out var member) && member.TryGetProperty("format", out var format)
+        && format.ValueEquals(Config);
 
     private static Format Text(Func<string, string?> fault, Func<string, string>? canonical = null) =>
         new("string", value => value.ValueKind == JsonValueKind.String ? fault(value.GetString()!) : null, canonical);

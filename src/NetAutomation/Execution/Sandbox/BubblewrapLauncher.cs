@@ -247,6 +247,7 @@ internal sealed partial class BubblewrapLauncher(
             enablePassword = device.EnablePassword, enableLevel = device.EnableLevel, hostKeySha256 = device.HostKeySha256,
             hostKey = device.HostKey, planned = device.Planned,
             look = device.Look is not { } look ? null : new { before = look.Before, wanted = look.Wanted, text = look.Text },
+            restored = device.Restored,
             options = new
             {
                 connectSeconds = device.Options.ConnectSeconds, commandSeconds = device.Options.CommandSeconds,

@@ -10,6 +10,7 @@ namespace NetAutomation.Execution.Sandbox;
 /// <param name="Secrets">Texts in the input that nobody may see.</param>
 /// <param name="Login">The members of the input that are a login which the block gives the device.</param>
 /// <param name="Guard">Its changes go back unless they are confirmed; in a check, what would take them back is told.</param>
+/// <param name="Restored">Of a block that restores a configuration: the one that its device is to have.</param>
 internal sealed record SandboxJob(
     string Id,
     string BlockDirectory,
@@ -21,7 +22,8 @@ internal sealed record SandboxJob(
     TimeSpan IdleTimeout,
     IReadOnlyList<string>? Secrets = null,
     IReadOnlyList<string>? Login = null,
-    RunGuard? Guard = null)
+    RunGuard? Guard = null,
+    byte[]? Restored = null)
 {
     /// <summary>It finds out what a change came to: nothing of the block is played.</summary>
     public bool Looks => Devices.Any(device => device.Look is not null);
@@ -55,6 +57,9 @@ internal sealed partial record SandboxDevice(
 
     /// <summary>The block is not played: the device is looked at.</summary>
     public SandboxLook? Look { get; init; }
+
+    /// <summary>The configuration that it is to have, of a block that restores one.</summary>
+    public byte[]? Restored { get; init; }
 
     /// <summary>Opens the private key.</summary>
     public string? Passphrase { get; init; }

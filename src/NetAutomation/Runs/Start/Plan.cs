@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using NetAutomation.Billing;
 using NetAutomation.Catalog;
+using NetAutomation.History;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Platforms;
@@ -37,7 +38,8 @@ internal sealed record RunPlan(
 
 /// <summary>Turns a request into a plan, or says everything that is wrong with it.</summary>
 internal sealed class Planner(
-    NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms, DeviceAccess access, Evaluations evaluations, Guarding guarding)
+    NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms, DeviceAccess access, Evaluations evaluations, Guarding guarding,
+    ConfigHistory history)
 {
     private const int UsualTimeout = 600;
 
@@ -94,6 +96,11 @@ internal sealed class Planner(
             return new Problem(Web.Problems.Refused, "A device cannot be a target of this block.", unfit);
         }
 
+        if (await Unrestorable(block, input, devices, caller.Tenant, cancel) is { } unrestorable)
+        {
+            return unrestorable;
+        }
+
         var timeout = body.TimeoutSeconds ?? Math.Max(UsualTimeout, 2 * body.Guard?.ConfirmSeconds ?? 0);
         if (timeout is < 10 or > 86400)
         {
@@ -141,6 +148,26 @@ internal sealed class Planner(
         return faults.Count > 0
             ? new Problem(Web.Problems.Refused, "The input cannot be put on these devices.", faults)
             : secrets.ToDictionary(secret => secret.Key, secret => secret.Value.Version);
+    }
+
+    /// <summary>A configuration is of one device, and means something on the platform that it was read on alone.</summary>
+    private async Task<Problem?> Unrestorable(
+        BlockVersion block, JsonElement input, IReadOnlyList<TargetDevice> devices, TenantId tenant, CancellationToken cancel)
+    {
+        if (BlockInput.Restored(block, input) is not { } config)
+        {
+            return null;
+        }
+
+        return await history.Owner(tenant, config, cancel) is not { } owner
+            ? Web.Problems.Refused.At("/input/configId", "unknown_config", "There is no such configuration; it may have been forgotten.")
+            : devices.FirstOrDefault(device => device.DeviceId != owner.DeviceId) is { } other
+            ? Web.Problems.Refused.At("/input/configId", "other_device", $"The configuration is not one of {other.Name}.")
+            : devices.FirstOrDefault(device => device.Platform != owner.Platform) is { } now
+            ? Web.Problems.Refused.At(
+                "/input/configId", "other_platform",
+                $"The configuration is one of {owner.Platform}, and {now.Name} is a {now.Platform} device now.")
+            : null;
     }
 
     private static Problem? Missing(StartRunRequest body)
