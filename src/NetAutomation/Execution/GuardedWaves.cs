@@ -4,7 +4,6 @@ using NetAutomation.Execution.Sandbox;
 using NetAutomation.History;
 using NetAutomation.Inventory;
 using NetAutomation.Runs;
-using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Execution;
@@ -218,7 +217,7 @@ internal sealed class GuardedWaves(
         var reads = job with
         {
             Id = Id("c"), BlockDirectory = block.Directory, Input = input, Secrets = [], Login = null, Guard = null, Restored = null,
-            HardTimeout = Guarding.BlockLimit,
+            HardTimeout = RunGuard.BlockLimit,
         };
         var result = await play(
             reads, [.. names.Select(name => under.Logins[name])], (_, told) => Task.FromResult(told.Type is not ("task" or "output")));

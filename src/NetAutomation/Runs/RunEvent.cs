@@ -1,7 +1,6 @@
 using System.Text.Json;
 using NetAutomation.History;
 using NetAutomation.Inventory;
-using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs;

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using NetAutomation.History;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
-using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs;

@@ -3,7 +3,6 @@ using System.Text.Json;
 using NetAutomation.Billing;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
-using NetAutomation.Runs.Guards;
 using NetAutomation.Runs.Plans;
 using NetAutomation.Runs.Start;
 using NetAutomation.Web;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using NetAutomation.Persistence;
-using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using NetAutomation.Inventory;
-using NetAutomation.Runs.Guards;
 
 namespace NetAutomation.Runs;
 

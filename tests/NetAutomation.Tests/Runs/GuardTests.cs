@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NetAutomation.History;
 using NetAutomation.Runs;
-using NetAutomation.Runs.Guards;
 using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Runs;

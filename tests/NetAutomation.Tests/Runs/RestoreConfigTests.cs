@@ -57,7 +57,7 @@ public sealed class RestoreConfigTests(PostgresServer postgres)
         async Task<string> Faults(object input, object targets, string path = "/v1/runs") => string.Join(' ', (await PlanTests.Post(
             kept.Client, path, new { block = "config-restore", mode = "apply", guard = new { }, input, targets }))
             .Must(HttpStatusCode.UnprocessableEntity).Faults);
-        object Of(DeviceId device) => new { deviceIds = new[] { $"{device}" } };
+        static object Of(DeviceId device) => new { deviceIds = new[] { $"{device}" } };
         var config = new { configId = kept.Config };
 
         (await Faults(config, Of(kept.Other))).ShouldBe("/input/configId other_device");
@@ -157,7 +157,7 @@ public sealed class RestoreConfigTests(PostgresServer postgres)
             return kept;
         }
 
-        public Task Buy() => Runs.Post(Client, "/v1/purchases", new { block = "config-restore", kind = "pay_per_use" });
+        public Task<JsonNode> Buy() => Runs.Post(Client, "/v1/purchases", new { block = "config-restore", kind = "pay_per_use" });
 
         public string Restore(DeviceId? device = null) => $"/v1/devices/{device ?? Device}/configs/{Config}:restore";
 

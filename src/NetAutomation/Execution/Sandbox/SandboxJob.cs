@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using NetAutomation.Inventory;
-using NetAutomation.Runs.Guards;
+using NetAutomation.Runs;
 
 namespace NetAutomation.Execution.Sandbox;
 

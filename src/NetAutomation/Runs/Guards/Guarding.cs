@@ -13,9 +13,6 @@ internal sealed class Guarding(NetAutomationDb db, BlockCatalog catalog)
     /// <summary>Devices of a wave at most: so many share one sandbox, and are confirmed together.</summary>
     public const int LargestWave = 25;
 
-    /// <summary>How long a read block of a guard may take.</summary>
-    public static readonly TimeSpan BlockLimit = TimeSpan.FromSeconds(60);
-
     private const int UsualSeconds = 300;
     private const int MostWaves = 50;
     private const int MostChecks = 20;
@@ -246,6 +243,6 @@ internal sealed class Guarding(NetAutomationDb db, BlockCatalog catalog)
             """,
             cancel);
         var largest = waves.Select((end, i) => end - (i == 0 ? 0 : waves[i - 1])).Max();
-        return slowest + soak + (blocks * (int)BlockLimit.TotalSeconds) + ((largest + 4) / 5);
+        return slowest + soak + (blocks * (int)RunGuard.BlockLimit.TotalSeconds) + ((largest + 4) / 5);
     }
 }

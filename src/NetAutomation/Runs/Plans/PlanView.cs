@@ -4,7 +4,6 @@ using System.Text.Json.Serialization;
 using NetAutomation.Billing;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
-using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Plans;

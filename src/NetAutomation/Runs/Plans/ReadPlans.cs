@@ -2,7 +2,6 @@ using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
-using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
 

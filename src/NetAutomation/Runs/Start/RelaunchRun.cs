@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
-using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Start;

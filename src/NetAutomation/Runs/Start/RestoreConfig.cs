@@ -4,7 +4,6 @@ using NetAutomation.History;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
-using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Start;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace NetAutomation.Runs.Guards;
+namespace NetAutomation.Runs;
 
 /// <summary>A change that goes back unless it is confirmed in time, on each device; docs/guard.md.</summary>
 /// <param name="ConfirmSeconds">
@@ -54,7 +54,11 @@ public sealed record GuardCheck(
 /// <param name="MaxFailures">With more failed devices than this a wave goes back, and no further one starts.</param>
 internal sealed record RunGuard(
     Guard Asked, int ConfirmSeconds, int SoakSeconds, int LostNeighbors, int LostDefaultRoutes, IReadOnlyList<GuardBlock> Blocks,
-    IReadOnlyList<int> Waves, int MaxFailures);
+    IReadOnlyList<int> Waves, int MaxFailures)
+{
+    /// <summary>How long a read block may take.</summary>
+    public static readonly TimeSpan BlockLimit = TimeSpan.FromSeconds(60);
+}
 
 /// <summary>A read block of a guard, pinned.</summary>
 /// <param name="Block">Slug.</param>
