@@ -77,8 +77,8 @@ internal static class GuardPlan
     private static readonly (Cut Cut, int Weight)[] _shared =
         [(Cut.Drop, 18), (Cut.KillWorker, 16), (Cut.KillApi, 14), (Cut.KillConnector, 12), (Cut.CutLink, 12), (Cut.KillDatabase, 28)];
 
-    // Of few rounds each has a cut of its own.
-    private static readonly Cut[][] _mixed = [[Cut.KillWorker, Cut.CutLink, Cut.Drop], [Cut.KillDatabase, Cut.KillApi, Cut.KillConnector]];
+    // Of few rounds each has a cut of its own. The runs of a killed api take another 90 s to end, so that is left to the many.
+    private static readonly Cut[][] _mixed = [[Cut.KillWorker, Cut.CutLink, Cut.Drop], [Cut.KillDatabase, Cut.KillConnector, Cut.CutOff]];
     private const int FewRounds = 12;
 
     /// <summary>The batches of each stack, in their order.</summary>
@@ -97,10 +97,12 @@ internal static class GuardPlan
         foreach (var (i, some) in cells.Chunk(_mixed[0].Length).Index())
         {
             var free = Devices.ToDictionary(kind => kind.Key, kind => new Queue<string>(kind.Value));
-            all[i % stacks].Add(new(
-                [.. some.Select((cell, at) => (IReadOnlyList<GuardRound>)[
-                    Round(random, ++number, free[cell.Kind].Dequeue(), cell.Stage is null ? Cut.None : _mixed[i % _mixed.Length][at], cell.Stage)])],
-                random.NextDouble()));
+            var batch = some.Zip(_mixed[i % _mixed.Length], (cell, cut) =>
+            {
+                var (kind, stage) = cut == Cut.CutOff ? ("frr", Stage.Applied) : cell;
+                return Round(random, ++number, free[kind].Dequeue(), stage is null ? Cut.None : cut, stage);
+            });
+            all[i % stacks].Add(new([.. batch.Select(round => (IReadOnlyList<GuardRound>)[round])], random.NextDouble()));
         }
 
         return all;

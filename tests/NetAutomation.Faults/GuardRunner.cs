@@ -229,13 +229,13 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
         round.Took = at - since;
         if (round.Took > ConfirmSeconds + round.Device.Slack)
         {
-            Found(Count.NotBackInTime, round, string.Create(CultureInfo.InvariantCulture, $"it was armed for {round.Took:0.0} s"));
+            await Found(Count.NotBackInTime, round, string.Create(CultureInfo.InvariantCulture, $"it was armed for {round.Took:0.0} s"));
         }
 
         var text = await round.Device.Text();
         if (text != round.Before && !round.IsWanted(text))
         {
-            Found(Count.NotBackInTime, round, $"it has no timer any more, and neither text:\n{text}\nbefore:\n{round.Before}");
+            await Found(Count.NotBackInTime, round, $"it has no timer any more, and neither text:\n{text}\nbefore:\n{round.Before}");
         }
     }
 
@@ -371,7 +371,7 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
         var text = await round.Device.Text();
         if (round.Over is not { } over)
         {
-            Found(Count.LostRuns, round, $"its run has not ended: {await Why(round)}");
+            await Found(Count.LostRuns, round, $"its run has not ended: {await Why(round)}");
             return;
         }
 
@@ -380,29 +380,30 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
         (round.Outcome, round.Code) = ($"{device["outcome"]}", $"{device["code"]}");
         if (round.Outcome == "unknown")
         {
-            Found(Count.WronglyUnknown, round, $"{device["message"]}");
+            await Found(Count.WronglyUnknown, round, $"{device["message"]}");
         }
         else if (round.Outcome is "changed" or "ok" ? !round.IsWanted(text) : text != round.Before)
         {
-            Found(Count.WrongOutcomes, round, $"said to be {round.Outcome}, and has\n{text}\nbefore:\n{round.Before}");
+            await Found(Count.WrongOutcomes, round, $"said to be {round.Outcome}, and has\n{text}\nbefore:\n{round.Before}");
         }
         else if (round.Outcome is not ("changed" or "reverted") && round.Told.Exists(each => each.Kind == "arm"))
         {
-            Found(Count.WrongOutcomes, round, $"it was armed, and is said to be {round.Outcome}");
+            await Found(Count.WrongOutcomes, round, $"it was armed, and is said to be {round.Outcome}");
         }
 
         // When the way to it and the process that goes it were there again.
         var reachable = new[] { batch.Healed, round.Restored }.Max();
-        if (!round.Device.Hard && round.Outcome == "reverted" && reachable is { } since && (over - since).TotalSeconds > SoftSeconds)
+        var back = round.Told.FindLast(each => each.Kind == "line")?.At;
+        if (!round.Device.Hard && round.Outcome == "reverted" && back - Unix(reachable ?? over) is > SoftSeconds and var late)
         {
-            Found(Count.NotBackInTime, round, $"it went back {(over - since).TotalSeconds:0} s after it could be reached");
+            await Found(Count.NotBackInTime, round, $"it went back {late:0} s after it could be reached");
         }
 
         var left = "";
         if (!await Eventually.Within(
             TimeSpan.FromSeconds(10), async () => (left = await round.Device.Left()).Length == 0 && !round.Device.Armed(round.Told)))
         {
-            Found(Count.LeftArmed, round, left);
+            await Found(Count.LeftArmed, round, left);
         }
 
         if (round.Device is ImitatedDevice)
@@ -452,13 +453,16 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
         }
     }
 
-    private static double Now() => (DateTime.UtcNow - DateTime.UnixEpoch).TotalSeconds;
+    private static double Now() => Unix(DateTime.UtcNow);
 
-    private void Found(Count count, PlayedRound round, string text)
+    private static double Unix(DateTime at) => (at - DateTime.UnixEpoch).TotalSeconds;
+
+    private async Task Found(Count count, PlayedRound round, string text)
     {
+        var events = round.Run.Id is not { } id ? [] : (await _customer.Get($"/v1/runs/{id}/events?limit=1000"))["items"]!.AsArray();
         var journal = string.Join('\n', round.Told.Select(each => string.Create(
             CultureInfo.InvariantCulture, $"  {each.At:0.000} {each.Session} {each.Kind} {each.Text?.ReplaceLineEndings(" ")}")));
-        Found(count, $"{round}: {text}\njournal:\n{journal}");
+        Found(count, $"{round}: {text}\njournal:\n{journal}\nevents:\n  {string.Join("\n  ", events.Select(each => each!.ToJsonString()))}");
     }
 
     private void Found(Count count, string text)
