@@ -29,7 +29,7 @@ internal sealed class CustomerNetwork(Stack stack, Customer customer, int tenant
             $"d{device:00}", Address(device), stack.DevicePort, "frr", site, _credential)));
     }
 
-    /// <summary>Makes a site with a connector in a namespace, and these devices, which answer soon or not at all.</summary>
+    /// <summary>Makes a site with a connector, in a namespace if one is named, and these devices, which answer soon or not at all.</summary>
     public async Task AddSite(
         int connector, JsonNode login, IReadOnlyList<(string Name, string Platform, string Address, int Port)> devices,
         string? space = null, string? relay = null)
@@ -39,7 +39,7 @@ internal sealed class CustomerNetwork(Stack stack, Customer customer, int tenant
         await Join(connector, site, devices.Select(device => $"{device.Address}/32 {device.Port}"), space, relay);
         await Task.WhenAll(devices.Select(device => AddDevice(
             device.Name, device.Address, device.Port, device.Platform, site, credential,
-            new JsonObject { ["connectSeconds"] = 5, ["commandSeconds"] = 8 })));
+            new JsonObject { ["connectSeconds"] = 10, ["commandSeconds"] = 20 })));
     }
 
     public async Task Submit(PlannedRun run)

@@ -25,7 +25,7 @@ internal abstract class GuardDevice(string name, string platform, string folder,
     public abstract int Connector { get; }
 
     /// <summary>
-    /// A pattern of the line at which it waits, and of what its journal must have had before; where a change cuts it off by itself, nothing.
+    /// A pattern of the line at which it waits, and of what its journal must have had before. Nothing where a change cuts itself off.
     /// </summary>
     protected abstract (string Line, string? After)? At(Stage stage, bool cutOff = false);
 
@@ -50,7 +50,8 @@ internal abstract class GuardDevice(string name, string platform, string folder,
         told = [.. told.Where(each => each.Kind is not ("login" or "open" or "close"))];
         var typed = told.Count(each => each.Kind == "line");
         bool Held(Stage stage) =>
-            At(stage) is { } at && told is [.., { Kind: "held", Text: { } text }] && Regex.IsMatch(text, at.Line, RegexOptions.None, _limit);
+            At(stage) is { } at && told is [.., { Kind: "held", Text: { } text }]
+            && Regex.IsMatch(text, at.Line, RegexOptions.None, _limit);
         return Held(Stage.Confirm) ? Stage.Confirm
             : told.Any(each => each.Kind is "confirm" or "save") || (typed > 0 && Held(Stage.After)) ? Stage.After
             : typed >= lines ? Stage.Applied
@@ -99,8 +100,10 @@ internal abstract class GuardDevice(string name, string platform, string folder,
     /// <summary>Gives it back.</summary>
     public virtual Task Restore() => Task.CompletedTask;
 
-    /// <summary>The change is cut off by the device's own configuration: the block with its input, and a word that only this has.</summary>
-    public virtual (string Block, JsonObject Input, string Word)? CutsItself(GuardRound round) => null;
+    /// <summary>
+    /// A change that cuts the device off: the block with its input, a word that only this text has, and a part of the last line for it.
+    /// </summary>
+    public virtual (string Block, JsonObject Input, string Word, string Ends)? CutsItself => null;
 
     protected string Host(string path) => host + path;
 
@@ -192,7 +195,8 @@ internal sealed class ImitatedDevice(string name, string platform, ImitationProc
     {
         if (Platform == "ios")
         {
-            var said = await process.Ask(_own, "show", "show archive config rollback timer") + await process.Ask(_own, "show", "show reload");
+            var said = await process.Ask(_own, "show", "show archive config rollback timer")
+                + await process.Ask(_own, "show", "show reload");
             return said.Contains("Timer value", StringComparison.Ordinal) || said.Contains("Reload scheduled", StringComparison.Ordinal)
                 ? said : "";
         }
@@ -283,7 +287,7 @@ internal sealed class Machine(string name, string platform, string vpc, string l
         "shell", "ls -d /run/netautomation.guard* /dev/shm/netautomation.guard* 2>/dev/null; find /etc -name '*.netautomation*'; "
             + "pgrep -af '[n]etautomation.guard'; ! command -v birdc >/dev/null || birdc configure status | grep unconfirmed; :");
 
-    public override (string Block, JsonObject Input, string Word)? CutsItself(GuardRound round) => ("raw-lines", new JsonObject
+    public override (string Block, JsonObject Input, string Word, string Ends)? CutsItself => ("raw-lines", new JsonObject
     {
         ["changes"] = new JsonArray(new JsonObject
         {
@@ -292,7 +296,7 @@ internal sealed class Machine(string name, string platform, string vpc, string l
                 "add table inet cutoff", "add chain inet cutoff input { type filter hook input priority 0 ; }",
                 "add rule inet cutoff input tcp dport 22 drop"),
         }),
-    }, "cutoff");
+    }, "cutoff", "");
 }
 
 /// <summary>A router of the lab with FRR, which takes nothing back.</summary>
@@ -321,10 +325,10 @@ internal sealed class Router(string name, string vpc, string lab)
     /// <summary>The link comes up again, as by a hand at the machine; its configuration stays as it is.</summary>
     public override Task Restore() => Run("ip", null, "-n", $"na-{Vpc}-{Name}", "link", "set", "eth0", "up");
 
-    public override (string Block, JsonObject Input, string Word)? CutsItself(GuardRound round) => ("interfaces", new JsonObject
+    public override (string Block, JsonObject Input, string Word, string Ends)? CutsItself => ("interfaces", new JsonObject
     {
         ["interfaces"] = new JsonArray(new JsonObject { ["interface"] = "eth0", ["enabled"] = false }),
-    }, "shutdown");
+    }, "shutdown", "shutdown");
 
     protected override bool Begun(IReadOnlyList<JournalEntry> told) => told.Any(each => each.Kind == "configure");
 }

@@ -113,17 +113,22 @@ internal static class GuardPlan
         var (number, all) = (0, new List<List<GuardBatch>>());
         var dealt = cells.GroupBy(cell => cell.Kind).ToDictionary(
             kind => kind.Key, kind => kind.Select((cell, i) => (cell.Stage, Slot: i % (Devices[kind.Key].Length * stacks))).ToList());
+        var longest = dealt.Max(kind => Math.Ceiling(kind.Value.Count / (double)(Devices[kind.Key].Length * stacks)));
+        var shared = Shares(_shared.Select(kind => kind.Weight), (int)longest * stacks)
+            .SelectMany((count, i) => Enumerable.Repeat(_shared[i].Cut, count)).ToArray();
         for (var stack = 0; stack < stacks; stack++)
         {
             var queues = Devices.SelectMany(kind => kind.Value.Select((device, i) => (
                 Device: device, Cells: dealt.GetValueOrDefault(kind.Key, [])
                     .Where(cell => cell.Slot == (stack * kind.Value.Length) + i).Select(cell => cell.Stage).ToList())))
                 .ToDictionary(each => each.Device, each => each.Cells);
-            var kinds = Order(random, queues.Values.Max(cells => cells.Count));
+            var kinds = shared.Where((_, i) => i % stacks == stack).ToArray();
+            random.Shuffle(kinds);
+            kinds = [.. kinds.OrderBy(kind => kind == Cut.KillDatabase)];
             var batches = new List<GuardBatch>();
             while (queues.Values.Any(left => left.Count > 0))
             {
-                var cut = batches.Count < kinds.Count ? kinds[batches.Count] : Cut.Drop;
+                var cut = batches.Count < kinds.Length ? kinds[batches.Count] : Cut.Drop;
                 var batch = new List<GuardRound>();
                 foreach (var (device, left) in queues)
                 {
@@ -148,14 +153,6 @@ internal static class GuardPlan
 
     private static Cut Own(Cut cut, string device, Stage? stage) =>
         cut == Cut.Drop && stage == Stage.Applied && device != "b001" ? Cut.CutOff : cut;
-
-    private static List<Cut> Order(Random random, int batches)
-    {
-        var kinds = Shares(_shared.Select(kind => kind.Weight), batches).SelectMany((count, i) => Enumerable.Repeat(_shared[i].Cut, count))
-            .ToArray();
-        random.Shuffle(kinds);
-        return [.. kinds.OrderBy(kind => kind == Cut.KillDatabase)];
-    }
 
     /// <summary>Runs of one to three devices with the same moment; what cuts a real device off is a block of its own.</summary>
     private static List<IReadOnlyList<GuardRound>> Runs(Random random, List<GuardRound> batch)

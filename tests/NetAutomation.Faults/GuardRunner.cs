@@ -9,14 +9,15 @@ namespace NetAutomation.Faults;
 /// <summary>Plays guarded changes on one stack, cuts them off, and holds what the product says against the devices.</summary>
 internal sealed class GuardRunner(int number, int index, Stack stack, Action<string> progress) : IDisposable
 {
-    // Seconds: 5 for a login and 8 for a command (CustomerNetwork), 1 of soak, 1 for the wave, and 1 more.
-    private const int ConfirmSeconds = 16;
+    // The least: 10 seconds for a login and 20 for a command (CustomerNetwork), 1 of soak, 1 for the wave.
+    private const int ConfirmSeconds = 32;
     private const int Routes = 5;
     private const double SoftSeconds = 60;
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(5);
 
     // A device that waits must go on before its session counts as dead.
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(16);
+    private static readonly TimeSpan _headStart = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan _flight = TimeSpan.FromSeconds(0.3);
     private readonly string _vpc = $"f{index}";
     private readonly List<PlannedRun> _planned = [];
@@ -55,7 +56,8 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
         var lab = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(stack.State, "lab.json")))!;
         var script = Path.Combine(repository, "deploy/local/lab");
         var real = lab["devices"]!.AsArray().Select(each => (
-            Name: $"{each!["name"]}", Platform: $"{each["platform"]}", Address: $"{each["address"]}", Port: each["port"]!.GetValue<int>())).ToList();
+            Name: $"{each!["name"]}", Platform: $"{each["platform"]}", Address: $"{each["address"]}",
+            Port: each["port"]!.GetValue<int>())).ToList();
         var machines = real.ConvertAll<LabDevice>(each =>
             each.Platform == "frr" ? new Router(each.Name, _vpc, script) : new Machine(each.Name, each.Platform, _vpc, script));
         _devices = imitated.Select(each => (GuardDevice)each.Device).Concat(machines).ToDictionary(device => device.Name);
@@ -91,21 +93,24 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
         Note(string.Join(" ", batch.Runs.Select(
             run => string.Join("+", run.Select(round => $"{round.Number}:{round.Device}")) + $"/{run[0].Cut}@{run[0].Stage}")));
         // Who is to come further begins earlier, so that all of them are there at the same time.
-        var starting = Task.WhenAll(played.DistinctBy(round => round.Run).Select(async round =>
-        {
-            await Task.Delay(TimeSpan.FromSeconds(0.8 * (Stage.After - round.Round.Stage)));
-            round.Run.Id = $"{(await _customer.Post("/v1/runs", round.Body, round.Run.Key))["id"]}";
-        }));
+        var (far, near) = (
+            played.FindAll(round => round.Round.Stage >= Stage.Applied), played.FindAll(round => round.Round.Stage < Stage.Applied));
+        var starting = Start(far);
+        Task? second = null;
         using var limit = new CancellationTokenSource(_limit);
-        while (!limit.IsCancellationRequested && !(starting.IsCompleted && played.TrueForAll(round => round.Over is not null)))
+        while (!limit.IsCancellationRequested && !(second is { IsCompleted: true } && played.TrueForAll(round => round.Over is not null)))
         {
             await Follow(fight);
+            if (far.TrueForAll(round => round.Begun || round.Over is not null) || DateTime.UtcNow - fight.Began > _headStart)
+            {
+                second ??= Start(near);
+            }
+
             await Harm(fight);
             await Task.Delay(40);
         }
 
-        await starting;
-        await Task.WhenAll(fight.Healing);
+        await Task.WhenAll([starting, second ?? Task.CompletedTask, .. fight.Healing]);
         foreach (var round in played)
         {
             round.Device.Release(round.Round);
@@ -166,7 +171,7 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
             ["routes"] = new JsonArray(
                 [.. networks.Select(each => new JsonObject { ["prefix"] = $"{each}/28", ["nextHop"] = "10.66.0.1" })]),
         }, networks);
-        if (rounds[0].Cut == Cut.CutOff && _devices[rounds[0].Device].CutsItself(rounds[0]) is { } own)
+        if (rounds[0].Cut == Cut.CutOff && _devices[rounds[0].Device].CutsItself is { } own)
         {
             (block, input, words) = (own.Block, own.Input, [own.Word]);
         }
@@ -186,6 +191,9 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
             ["labels"] = new JsonObject { ["key"] = run.Key, ["round"] = $"{run.Round}" },
         }, words);
     }
+
+    private Task Start(IEnumerable<PlayedRound> rounds) => Task.WhenAll(rounds.DistinctBy(round => round.Run).Select(async round =>
+        round.Run.Id = $"{(await _customer.Post("/v1/runs", round.Body, round.Run.Key))["id"]}"));
 
     /// <summary>Sees what the devices and the runs have come to.</summary>
     private async Task Follow(Batch batch)
@@ -274,7 +282,9 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
     private static void Struck(PlayedRound round)
     {
         round.At = Now();
-        round.Reached = round.Device.Reached(round.Told, Routes);
+        // What cuts itself off has done all of it.
+        round.Reached = round.Round.Cut == Cut.CutOff && round.Device.CutsItself is not null
+            ? Stage.Applied : round.Device.Reached(round.Told, Routes);
     }
 
     private async Task Strike(Batch batch, Cut cut, IReadOnlyList<PlayedRound> rounds)
@@ -382,6 +392,12 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
         {
             await Found(Count.WronglyUnknown, round, $"{device["message"]}");
         }
+        else if (round.Outcome == "failed" && device["changed"]?.GetValue<bool>() == true && round.IsWanted(text)
+            && round.Reached is Stage.After or Stage.Confirm)
+        {
+            // It was confirmed, and could not be saved.
+            round.Code = "not_saved";
+        }
         else if (round.Outcome is "changed" or "ok" ? !round.IsWanted(text) : text != round.Before)
         {
             await Found(Count.WrongOutcomes, round, $"said to be {round.Outcome}, and has\n{text}\nbefore:\n{round.Before}");
@@ -414,7 +430,8 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
     }
 
     private async Task<string> Why(PlayedRound round) =>
-        round.Run.Id is { } id ? $"{await _customer.Get($"/v1/runs/{id}")} {await _customer.Get($"/v1/runs/{id}/why")}" : "it was not accepted";
+        round.Run.Id is { } id
+            ? $"{await _customer.Get($"/v1/runs/{id}")} {await _customer.Get($"/v1/runs/{id}/why")}" : "it was not accepted";
 
     private async Task<HashSet<string>> Ended(IReadOnlyList<string> keys)
     {
@@ -459,10 +476,11 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
 
     private async Task Found(Count count, PlayedRound round, string text)
     {
-        var events = round.Run.Id is not { } id ? [] : (await _customer.Get($"/v1/runs/{id}/events?limit=1000"))["items"]!.AsArray();
+        var events = round.Run.Id is not { } id ? [] : (await _customer.Get($"/v1/runs/{id}/events?after=0"))["items"]!.AsArray();
         var journal = string.Join('\n', round.Told.Select(each => string.Create(
             CultureInfo.InvariantCulture, $"  {each.At:0.000} {each.Session} {each.Kind} {each.Text?.ReplaceLineEndings(" ")}")));
-        Found(count, $"{round}: {text}\njournal:\n{journal}\nevents:\n  {string.Join("\n  ", events.Select(each => each!.ToJsonString()))}");
+        var sent = string.Join("\n  ", events.Select(each => each!.ToJsonString()));
+        Found(count, $"{round}: {text}\njournal:\n{journal}\nevents:\n  {sent}");
     }
 
     private void Found(Count count, string text)
@@ -526,14 +544,18 @@ internal sealed record PlayedRound(
 
     public string? Code { get; set; }
 
+    /// <summary>Its device is being changed.</summary>
+    public bool Begun => Told.Exists(each => each.Kind is "arm" or "configure" or "line");
+
     /// <summary>It waits at its moment, or has cut itself off.</summary>
     public bool IsHeld => Told.Exists(each => each.Kind == "held")
-        || (Round.Cut == Cut.CutOff && Device.CutsItself(Round) is not null && Told.Exists(each => each.Kind == "line"));
+        || (Round.Cut == Cut.CutOff && Device.CutsItself is { } own
+            && Told.Exists(each => each.Kind == "line" && each.Text!.Contains(own.Ends, StringComparison.Ordinal)));
 
     public bool IsWanted(string text) => Array.TrueForAll(
         Words, word => Regex.IsMatch(text, $@"\b{Regex.Escape(word)}\b", RegexOptions.None, TimeSpan.FromSeconds(1)));
 
     public override string ToString() =>
-        $"round {Round.Number} on {Device.Name} ({Round.Cut} at {Round.Stage}, cut at {(Reached is { } at ? $"{at}" : "no time")}, run {Run.Id}, "
-        + $"{Outcome} {Code})";
+        $"round {Round.Number} on {Device.Name} ({Round.Cut} at {Round.Stage}, cut at {(Reached is { } at ? $"{at}" : "no time")}, "
+        + $"run {Run.Id}, {Outcome} {Code})";
 }

@@ -141,7 +141,8 @@ async Task<int> PlayGuard()
         await each.Runner.Bill();
     }));
 
-    var (all, found) = (played.SelectMany(each => each.Runner.Rounds).ToList(), played.SelectMany(each => each.Runner.Verdict.Problems).ToList());
+    var all = played.SelectMany(each => each.Runner.Rounds).ToList();
+    var found = played.SelectMany(each => each.Runner.Verdict.Problems).ToList();
     var cut = all.FindAll(round => round.Reached is not null);
     var confirmed = all.Count(round => round.Outcome == "changed");
     int Of(Stage stage) => cut.Count(round => round.Reached == stage);
