@@ -29,7 +29,7 @@ internal sealed class CustomerNetwork(Stack stack, Customer customer, int tenant
             $"d{device:00}", Address(device), stack.DevicePort, "frr", site, _credential)));
     }
 
-    /// <summary>Makes a site with a connector, in a namespace if one is named, and these devices, which answer soon or not at all.</summary>
+    /// <summary>Makes a site with these devices, which answer soon or not at all, and a connector, in a namespace where named.</summary>
     public async Task AddSite(
         int connector, JsonNode login, IReadOnlyList<(string Name, string Platform, string Address, int Port)> devices,
         string? space = null, string? relay = null)

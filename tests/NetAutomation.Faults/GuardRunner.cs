@@ -26,7 +26,6 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
     private Journals _journals = null!;
     private Customer _customer = null!;
     private NpgsqlDataSource _database = null!;
-    private int _runs;
 
     /// <summary>How each round went.</summary>
     public List<PlayedRound> Rounds { get; } = [];
@@ -164,8 +163,9 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
     {
         var run = new PlannedRun($"{Guid.NewGuid()}", rounds[0].Number, "apply", [.. rounds.Select(round => round.Device)], []);
         _planned.Add(run);
-        _runs++;
-        var networks = Enumerable.Range(0, Routes).Select(i => $"10.{128 + (_runs / 250)}.{_runs % 250}.{16 * i}").ToArray();
+        // No other run has these.
+        var (high, low) = Math.DivRem(_planned.Count, 250);
+        var networks = Enumerable.Range(0, Routes).Select(i => $"10.{128 + high}.{low}.{16 * i}").ToArray();
         var (block, input, words) = ("static-routes", new JsonObject
         {
             ["routes"] = new JsonArray(
@@ -193,7 +193,9 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
     }
 
     private Task Start(IEnumerable<PlayedRound> rounds) => Task.WhenAll(rounds.DistinctBy(round => round.Run).Select(async round =>
-        round.Run.Id = $"{(await _customer.Post("/v1/runs", round.Body, round.Run.Key))["id"]}"));
+    {
+        round.Run.Id = $"{(await _customer.Post("/v1/runs", round.Body, round.Run.Key))["id"]}";
+    }));
 
     /// <summary>Sees what the devices and the runs have come to.</summary>
     private async Task Follow(Batch batch)
@@ -416,8 +418,11 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
         }
 
         var left = "";
-        if (!await Eventually.Within(
-            TimeSpan.FromSeconds(10), async () => (left = await round.Device.Left()).Length == 0 && !round.Device.Armed(round.Told)))
+        if (!await Eventually.Within(TimeSpan.FromSeconds(10), async () =>
+        {
+            left = await round.Device.Left();
+            return left.Length == 0 && !round.Device.Armed(round.Told);
+        }))
         {
             await Found(Count.LeftArmed, round, left);
         }
