@@ -365,8 +365,8 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
     {
         round.Device.CutOff();
         await ReleaseLater(round);
-        // A soft device is out of reach until then; a hard one has gone back.
-        await Task.Delay(TimeSpan.FromSeconds(round.Device.Hard ? ConfirmSeconds + 2 : 8));
+        // A soft device is out of reach for longer than a login may take; a hard one has gone back.
+        await Task.Delay(TimeSpan.FromSeconds(round.Device.Hard ? ConfirmSeconds + 2 : 25));
         await round.Device.Restore();
         round.Restored = DateTime.UtcNow;
     }
