@@ -31,6 +31,20 @@ public sealed class FaultTests
         code.ShouldBe(0, error);
     }
 
+    [Fact]
+    public async Task A_guarded_change_that_is_cut_off_stays_or_goes_back_as_the_run_says()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root: a lab of devices.");
+
+        var (code, output, error) = await Repository.Run(
+            _limit, new Dictionary<string, string> { ["NETAUTOMATION_INDEX"] = "227" },
+            "tests/faults/run", "--only", "guard", "--seed", "1", "--rounds", "6");
+
+        var counts = JsonNode.Parse(output.TrimEnd().Split('\n')[^1])!;
+        counts["cuts"]!.AsObject().Count.ShouldBe(6, error);
+        code.ShouldBe(0, error);
+    }
+
     // The ratio of the times is not judged here, where other tests use the same processors.
     [Fact]
     public async Task A_customer_that_attacks_takes_no_answer_and_no_run_from_another()

@@ -74,6 +74,31 @@ internal sealed class Checker(string database)
         return verdict;
     }
 
+    /// <summary>Whether each run was charged for what it did, and holds nothing any more.</summary>
+    public async Task<Verdict> Bills(IReadOnlyList<PlannedRun> planned)
+    {
+        await using var source = NpgsqlDataSource.Create(database);
+        var rows = await Read(source);
+        var (verdict, byKey) = (new Verdict(), rows.Runs.ToLookup(run => run.Key));
+        foreach (var plan in planned)
+        {
+            if (byKey[plan.Key].ToList() is not [{ Terminal: true } row])
+            {
+                verdict.Add(Count.LostRuns, $"run {plan.Key} (round {plan.Round}) is not there once, or has not ended");
+                continue;
+            }
+
+            Money(verdict, plan, row, [.. rows.Devices[row.Id]], rows);
+        }
+
+        foreach (var run in await Query(source, "select run_id from runs.device_hold", row => row.GetGuid(0)))
+        {
+            verdict.Add(Count.HoldsLeft, $"run {run} holds a device");
+        }
+
+        return verdict;
+    }
+
     private static void Money(Verdict verdict, PlannedRun plan, RunRow run, List<DeviceRow> devices, Rows rows)
     {
         var settled = rows.Settlements[run.Id].ToList();
@@ -355,6 +380,10 @@ internal enum Count
     LateDetections,
     SlowedRuns,
     NotHealthyAgain,
+    HoldsLeft,
+    NotBackInTime,
+    WronglyUnknown,
+    LeftArmed,
 }
 
 /// <summary>The findings of the checker.</summary>

@@ -22,10 +22,24 @@ internal sealed class CustomerNetwork(Stack stack, Customer customer, int tenant
         var site = Text(await customer.Post("/v1/sites", new JsonObject { ["name"] = $"site-{first}" }), "id");
         foreach (var connector in connectors)
         {
-            await Join(connector, site, first, devices);
+            await Join(connector, site, Enumerable.Range(first, devices).Select(device => $"{Address(device)}/32 {stack.DevicePort}"));
         }
 
-        await Task.WhenAll(Enumerable.Range(first, devices).Select(device => AddDevice(device, site, _credential)));
+        await Task.WhenAll(Enumerable.Range(first, devices).Select(device => AddDevice(
+            $"d{device:00}", Address(device), stack.DevicePort, "frr", site, _credential)));
+    }
+
+    /// <summary>Makes a site with these devices, which answer soon or not at all, and a connector, in a namespace where named.</summary>
+    public async Task AddSite(
+        int connector, JsonNode login, IReadOnlyList<(string Name, string Platform, string Address, int Port)> devices,
+        string? space = null, string? relay = null)
+    {
+        var credential = await AddCredential($"login-{connector}", login);
+        var site = Text(await customer.Post("/v1/sites", new JsonObject { ["name"] = $"site-{connector}" }), "id");
+        await Join(connector, site, devices.Select(device => $"{device.Address}/32 {device.Port}"), space, relay);
+        await Task.WhenAll(devices.Select(device => AddDevice(
+            device.Name, device.Address, device.Port, device.Platform, site, credential,
+            new JsonObject { ["connectSeconds"] = 10, ["commandSeconds"] = 20 })));
     }
 
     public async Task Submit(PlannedRun run)
@@ -48,13 +62,16 @@ internal sealed class CustomerNetwork(Stack stack, Customer customer, int tenant
     {
         var login = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(stack.Data, "fleet/login.json")))!;
         await customer.Post("/v1/purchases", new JsonObject { ["block"] = "static-routes", ["kind"] = "pay_per_use" });
-        return Text(await customer.Post("/v1/credentials", new JsonObject
-        {
-            ["name"] = "fleet", ["kind"] = "password", ["username"] = Text(login, "username"), ["password"] = Text(login, "password"),
-        }), "id");
+        return await AddCredential("fleet", login);
     }
 
-    private async Task Join(int connector, string site, int firstDevice, int devices)
+    private async Task<string> AddCredential(string name, JsonNode login) =>
+        Text(await customer.Post("/v1/credentials", new JsonObject
+        {
+            ["name"] = name, ["kind"] = "password", ["username"] = Text(login, "username"), ["password"] = Text(login, "password"),
+        }), "id");
+
+    private async Task Join(int connector, string site, IEnumerable<string> reach, string? space = null, string? relay = null)
     {
         var created = await customer.Post("/v1/connectors", new JsonObject { ["name"] = $"connector-{connector}", ["siteId"] = site });
         var folder =
@@ -65,10 +82,15 @@ internal sealed class CustomerNetwork(Stack stack, Customer customer, int tenant
         var token = Path.Combine(folder, "join-token");
         await File.WriteAllTextAsync(token, Text(created, "joinToken"));
         File.SetUnixFileMode(token, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        await File.WriteAllLinesAsync(
-            Path.Combine(folder, "allow-list"),
-            Enumerable.Range(firstDevice, devices).Select(device => $"{Address(device)}/32 {stack.DevicePort}"));
-        Relays.Add(new Relay(new IPEndPoint(IPAddress.Parse(stack.Front(tenant)), 8444)));
+        await File.WriteAllLinesAsync(Path.Combine(folder, "allow-list"), reach);
+        relay ??= $"{IPAddress.Loopback}";
+        await File.WriteAllTextAsync(Path.Combine(folder, "relay"), relay);
+        if (space is not null)
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, "namespace"), space);
+        }
+
+        Relays.Add(new Relay(new IPEndPoint(IPAddress.Parse(stack.Front(tenant)), 8444), IPAddress.Parse(relay)));
         await stack.Join(connector, Relays[^1].Port);
         var id = Text(created, "id");
         if (!await Eventually.Within(
@@ -78,13 +100,13 @@ internal sealed class CustomerNetwork(Stack stack, Customer customer, int tenant
         }
     }
 
-    private async Task AddDevice(int device, string site, string credential)
+    private async Task AddDevice(
+        string name, string address, int port, string platform, string site, string credential, JsonObject? options = null)
     {
-        var name = $"d{device:00}";
         var id = Text(await customer.Post("/v1/devices", new JsonObject
         {
-            ["name"] = name, ["siteId"] = site, ["address"] = Address(device), ["port"] = stack.DevicePort, ["platform"] = "frr",
-            ["credentialId"] = credential,
+            ["name"] = name, ["siteId"] = site, ["address"] = address, ["port"] = port, ["platform"] = platform,
+            ["credentialId"] = credential, ["connectionOptions"] = options,
         }), "id");
         lock (DeviceIds)
         {

@@ -21,6 +21,9 @@ internal sealed class Plan
     /// <summary>The kind that has rounds of its own: one customer attacks, another one works.</summary>
     public const string Abuse = "abuse";
 
+    /// <summary>The kind whose rounds are guarded changes (GuardPlan).</summary>
+    public const string Guard = "guard";
+
     public static readonly string[] Kinds =
         ["kill-worker", "kill-api", "kill-connector", "kill-postgres", "stop-worker", "cut-1", "cut-10", "cut-60", "cut-forever",
             "slow-readers"];

@@ -20,7 +20,7 @@ var kinds = options["only"].Length > 0 ? options["only"].Split(',') : Plan.Kinds
 string[] attacks = options["attacks"].Length > 0 ? options["attacks"].Split(',') : [];
 foreach (
     var (given, known) in new[] {
-        (kinds, kinds is [Plan.Abuse] ? [Plan.Abuse] : Plan.Kinds), (attacks, Attack.All.Select(attack => attack.Name).ToArray()) })
+        (kinds, kinds is [Plan.Abuse or Plan.Guard] ? kinds : Plan.Kinds), (attacks, Attack.All.Select(attack => attack.Name).ToArray()) })
 {
     if (given.Except(known).FirstOrDefault() is { } unknown)
     {
@@ -34,6 +34,11 @@ void Progress(string text) => Console.Error.WriteLine($"[{clock.Elapsed.TotalSec
 if (kinds is [Plan.Abuse])
 {
     return await PlayAbuse();
+}
+
+if (kinds is [Plan.Guard])
+{
+    return await PlayGuard();
 }
 
 var todo = new ConcurrentQueue<(string Kind, int Round)>(Plan.Order(seed, rounds, kinds).Select((kind, i) => (kind, i + 1)));
@@ -116,3 +121,63 @@ async Task<int> PlayAbuse()
     await Console.Out.WriteLineAsync(counts.ToJsonString());
     return runner.Verdict.Problems.Count == 0 && Enum.GetValues<Abused>().All(count => runner.Of(count) == 0) ? 0 : 1;
 }
+
+async Task<int> PlayGuard()
+{
+    var repository = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(options["script"])!, "../.."));
+    var plan = GuardPlan.Of(seed, rounds, Math.Min(Number("stacks"), rounds));
+    var played = plan.Where(batches => batches.Count > 0).Select((batches, i) => (Batches: batches, Runner: new GuardRunner(
+        i + 1, Number("index") + i,
+        new Stack(options["script"], Path.Combine(options["state"], $"{i + 1}"), Number("index") + i, options["app"], 0, guard: true),
+        Progress))).ToList();
+    await Task.WhenAll(played.Select(async each =>
+    {
+        await each.Runner.Prepare(repository);
+        foreach (var batch in each.Batches)
+        {
+            await each.Runner.Play(batch);
+        }
+
+        await each.Runner.Bill();
+    }));
+
+    var all = played.SelectMany(each => each.Runner.Rounds).ToList();
+    var found = played.SelectMany(each => each.Runner.Verdict.Problems).ToList();
+    var cut = all.FindAll(round => round.Reached is not null);
+    var confirmed = all.Count(round => round.Outcome == "changed");
+    int Of(Stage stage) => cut.Count(round => round.Reached == stage);
+    (string Name, int Count, int Of300)[] quotas =
+    [
+        ("hardCuts", cut.Count(round => round.Device.Hard), 240), ("softCuts", cut.Count(round => !round.Device.Hard), 40),
+        ("cutArmed", Of(Stage.Armed), 60), ("cutBetweenLines", Of(Stage.Lines), 100), ("cutBeforeConfirmation", Of(Stage.Applied), 60),
+        ("cutAtConfirmation", Of(Stage.Confirm), 20), ("confirmed", confirmed, 90),
+    ];
+    // Few rounds cannot have their part of everything.
+    var missed = rounds < 100
+        ? [] : quotas.Where(quota => quota.Count * GuardPlan.QuotaRounds < quota.Of300 * rounds).Select(quota => quota.Name).ToList();
+    missed.ForEach(name => Progress($"FOUND too few: {name}"));
+    var counts = new JsonObject { ["seed"] = seed, ["rounds"] = rounds, ["played"] = all.Count };
+    foreach (var count in Enum.GetValues<Count>())
+    {
+        counts[JsonNamingPolicy.CamelCase.ConvertName($"{count}")] = found.Count(problem => problem.Count == count);
+    }
+
+    counts["quotasMissed"] = missed.Count;
+    foreach (var (name, count, _) in quotas)
+    {
+        counts[name] = count;
+    }
+
+    (counts["cutBefore"], counts["cutAfterConfirmation"]) = (Of(Stage.Before), Of(Stage.After));
+    counts["outcomes"] = Grouped(all.Select(round => round.Outcome ?? "none"));
+    counts["cuts"] = Grouped(cut.Select(round => JsonNamingPolicy.KebabCaseLower.ConvertName($"{round.Round.Cut}")));
+    counts["runs"] = played.Sum(each => each.Runner.Runs);
+    counts["seconds"] = (int)clock.Elapsed.TotalSeconds;
+    played.ForEach(each => each.Runner.Dispose());
+    await Console.Out.WriteLineAsync(counts.ToJsonString());
+    return found.Count == 0 && missed.Count == 0 && all.Count == rounds ? 0 : 1;
+}
+
+static JsonNode Grouped(IEnumerable<string> words) => JsonSerializer.SerializeToNode(
+    words.GroupBy(word => word, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal)
+        .ToDictionary(group => group.Key, group => group.Count()))!;

@@ -9,13 +9,13 @@ namespace NetAutomation.Faults;
 /// </summary>
 internal sealed class Relay : IDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener;
     private readonly IPEndPoint _target;
     private TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public Relay(IPEndPoint target)
+    public Relay(IPEndPoint target, IPAddress? address = null)
     {
-        _target = target;
+        (_target, _listener) = (target, new TcpListener(address ?? IPAddress.Loopback, 0));
         _open.SetResult();
         _listener.Start();
         _ = Serve();

@@ -7,9 +7,14 @@ namespace NetAutomation.Faults;
 /// <summary>The processes of one stack.</summary>
 /// <param name="tenants">How many customers it has.</param>
 /// <param name="block">The folder of a further block to publish.</param>
-internal sealed class Stack(string script, string folder, int index, string app, int devices, int tenants = 1, string block = "")
+/// <param name="guard">Devices that take changes back, in place of the imitation routers.</param>
+internal sealed class Stack(
+    string script, string folder, int index, string app, int devices, int tenants = 1, string block = "", bool guard = false)
 {
     public string State { get; } = folder;
+
+    /// <summary>The host's address in the network of the lab.</summary>
+    public string LabFront => $"100.64.{index}.1";
 
     public string Front(int tenant) => $"127.67.{index}.{tenant}";
 
@@ -73,6 +78,7 @@ internal sealed class Stack(string script, string folder, int index, string app,
                 ["NETAUTOMATION_DEVICES"] = devices.ToString(CultureInfo.InvariantCulture),
                 ["NETAUTOMATION_TENANTS"] = tenants.ToString(CultureInfo.InvariantCulture),
                 ["NETAUTOMATION_BLOCK"] = block,
+                ["NETAUTOMATION_GUARD"] = guard ? "1" : "",
             },
         };
         using var process = Process.Start(start)!;

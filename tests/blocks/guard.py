@@ -423,6 +423,24 @@ def look_tells_what_a_cut_run_has_left(place, kind):
         assert play(one.device, look=look).last("looked")["state"] == "other"
 
 
+def look_drops_the_session_in_which_a_cut_run_has_typed(place, kind):
+    with imitation(place, kind) as one:
+        texts = {}
+
+        def hook(event, link):
+            if event["event"] == "text":
+                texts[event["name"]] = hashlib.sha256(base64.b64decode(event["data"])).hexdigest()
+            at("armed", Link.cut_at_next)(event, link)
+        one.fault(drop="^ip route 10.8")
+        play(one.device, hook=hook)
+        one.fault()
+        assert eventually(lambda: not one.armed())
+        assert play(one.device, look={"before": texts["before"]}).last("looked")["state"] == "as_before"
+        if kind.startswith("eos"):
+            sessions = json.loads(one.ask("show", "show configuration sessions detail | json"))["sessions"]
+            assert not [each for each in sessions.values() if each["state"] == "pending"], sessions
+
+
 # --- real machines ---
 
 class Lab:
@@ -765,6 +783,7 @@ IMITATED = [
     session_cut_behind_the_confirmation_is_found_confirmed,
     timer_of_somebody_else_is_respected_and_nothing_is_sent,
     look_tells_what_a_cut_run_has_left,
+    look_drops_the_session_in_which_a_cut_run_has_typed,
 ]
 
 

@@ -271,6 +271,9 @@ class _Work:
             self._tell("reverted")
         elif state == "as_wanted" and not armed and "save" in self._platform["commands"]:
             self._step("Save", devices.save, self._device, self._platform, self._grammar)
+        elif not armed and "abort" in self._platform["commands"]:
+            # Lines that never took effect would wait in their session for whoever ends it.
+            self._step("Discard what was typed", self._discard)
         return {"changed": False}
 
     def _verified(self, said):

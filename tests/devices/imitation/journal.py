@@ -6,8 +6,8 @@ import time
 
 
 class Journal:
-    """path: None keeps nothing. An event is login, open, close, line (of a configuration), save, commit, abort, arm, confirm, revert or
-    reload."""
+    """path: None keeps nothing. An event is login, open, close, line (of a configuration), save, commit, abort, arm, confirm, revert,
+    reload or held."""
     sessions = itertools.count(1)
 
     def __init__(self, path):

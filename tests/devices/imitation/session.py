@@ -1,6 +1,8 @@
 """A terminal's session: prompt, echo, pager, modes, questions, and the troubles a device may be told to have."""
 import asyncio
 import contextlib
+import os
+import pathlib
 import re
 
 from .grammar import Refused
@@ -28,6 +30,8 @@ class Session:
 
     def note(self, event, text=None):
         self.device.note(self.number, event, text)
+        self.device.reached |= {hold["while"] for hold in map(self._faults.get, ("hold", "holdAfter"))
+                                if hold and re.search(hold.get("after", "^$"), f"{event} {text}")}
 
     def hang_up(self):
         self._process.channel.get_connection().abort()
@@ -159,6 +163,7 @@ class Session:
             raise Ended
         if self._has("hang", line):
             await asyncio.Event().wait()
+        await self._hold("hold", line)
         if self.until:
             self.until = None if self.until.take(line, self.root) else self.until
         elif line.strip() and not line.strip().startswith("!"):
@@ -168,6 +173,7 @@ class Session:
                 await self._command(" ".join(line.split()))
             except Refused as refusal:
                 self.say(self.platform.refusal(self, line, refusal))
+        await self._hold("holdAfter", line)
         if self._has("dropAfter", line):
             self.hang_up()
             raise Ended
@@ -178,6 +184,24 @@ class Session:
 
     def _has(self, fault, line):
         return fault in self._faults and re.search(self._faults[fault], line)
+
+    async def _hold(self, fault, line):
+        """Waits for as long as the file is there; where it says drop, the connection ends."""
+        if not (hold := self._faults.get(fault)) or not re.search(hold["line"], line):
+            return
+        file = pathlib.Path(hold["while"])
+        if ("after" in hold and hold["while"] not in self.device.reached) or not file.exists():
+            return
+        self.note("held", line)
+        with contextlib.suppress(FileNotFoundError):
+            while not (told := file.read_text(encoding="ascii")):
+                await asyncio.sleep(0.02)
+            if told == "drop":
+                os.unlink(file)
+                self.hang_up()
+                raise Ended
+        if self._process.channel.is_closing():
+            raise Ended
 
     async def _command(self, line):
         if self.paths is not None:

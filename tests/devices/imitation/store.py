@@ -6,11 +6,11 @@ from .tree import Node
 
 
 class Device:
-    """minute: how many seconds a minute of its timers takes."""
+    """minute: how many seconds a minute of its timers takes; reached: the holds whose moment has come."""
 
     def __init__(self, platform, name, address, journal, minute=60.0):
         self.platform, self.name, self.address, self._journal, self.minute = platform, name, address, journal, minute
-        self.timers, self.logged_in = {}, set()
+        self.timers, self.logged_in, self.reached = {}, set(), set()
         self.renew()
 
     def renew(self):
