@@ -21,6 +21,7 @@ public sealed class DeviceSecretsTests(PostgresServer postgres) : IDisposable
         using var eos = await Imitations.Start(_folder.FullName, "eos", "127.73.2.1", 1);
         await using var fleet = await ServiceFleet.Start(
             postgres, 1, reach: [$"{ios.Address("d01")}/32 {ios.Port}", $"{eos.Address("d01")}/32 {eos.Port}"]);
+        await ios.Type("d01", "archive\npath flash:archive");
         string[] lines =
         [
             $"enable secret 9 {Planted}0", $"username ann privilege 15 secret 9 {Planted}1",
@@ -62,7 +63,9 @@ public sealed class DeviceSecretsTests(PostgresServer postgres) : IDisposable
         };
         var plan = (await RunFixture.Post(fleet.Client, "/v1/plans", change.DeepClone(), null, 202))["id"]!.GetValue<string>();
         await Eventually.Holds(
-            async () => $"{(await RunFixture.Get(fleet.Client, $"/v1/plans/{plan}"))["state"]}" == "ready", "the plan", fleet.Report);
+            async () => $"{(await RunFixture.Get(fleet.Client, $"/v1/plans/{plan}"))["state"]}" != "planning", "the plan", fleet.Report);
+        $"{(await RunFixture.Get(fleet.Client, $"/v1/plans/{plan}"))["state"]}".ShouldBe(
+            "ready", $"{await RunFixture.Get(fleet.Client, $"/v1/plans/{plan}/devices")}");
         var runs = new List<string>();
         foreach (var body in new[]
         {
