@@ -216,7 +216,13 @@ internal sealed class GuardedWaves(
 
         var reads = job with
         {
-            Id = Id("c"), BlockDirectory = block.Directory, Input = input, Secrets = [], Login = null, Guard = null, Restored = null,
+            Id = Id("c"),
+            BlockDirectory = block.Directory,
+            Input = input,
+            Secrets = [],
+            Login = null,
+            Guard = null,
+            Restored = null,
             HardTimeout = RunGuard.BlockLimit,
         };
         var result = await play(
@@ -236,7 +242,8 @@ internal sealed class GuardedWaves(
         under.Refused.TryGetValue(device.Name, out var why) ? told with { Code = DeviceCode.GuardCheckFailed, Message = why }
         : under.Unkept.Contains(device.Name) ? told with
         {
-            Code = DeviceCode.GuardUnsupported, Message = "The configuration is too large to be kept, so nothing was changed.",
+            Code = DeviceCode.GuardUnsupported,
+            Message = "The configuration is too large to be kept, so nothing was changed.",
         }
         : watch.Cancelled && device.Code is DeviceCode.NotConfirmed or null && !device.Outcome.IsGood()
             ? told with { Code = DeviceCode.Cancelled, Message = "The run was cancelled before the change was confirmed." }
@@ -365,7 +372,9 @@ internal sealed class GuardedWaves(
             true, code, message, was?.Result?.GetRawText(), was is { Diff.Length: > 0 } ? was.Diff : null, device.Before,
             outcome switch
             {
-                DeviceOutcome.Changed => device.Wanted, DeviceOutcome.Reverted => device.Before, _ => null,
+                DeviceOutcome.Changed => device.Wanted,
+                DeviceOutcome.Reverted => device.Before,
+                _ => null,
             },
             [])
         {

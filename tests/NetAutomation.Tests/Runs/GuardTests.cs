@@ -163,7 +163,7 @@ public sealed class GuardTests(PostgresServer postgres)
         (await Keep(fixture, run, 2, until)).ShouldBeFalse("its fence has moved on");
 
         var devices = (await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/devices"))["items"]!.AsArray();
-        devices.Select(device => 
+        devices.Select(device =>
                 $"{device!["name"]} {device["phase"]} {device["outcome"]}{device["guard"]} {device["revertsAt"] is not null}")
             .ShouldBe(["r003 waiting  False", "r002 reverting soft True", "r001 reverting soft True"]);
         (await fixture.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2);
