@@ -131,9 +131,15 @@ class CallbackModule(CallbackBase):
                 self._handed_over(host, {"block_result": values["handed_over"]})
             elif "stopped" in values:
                 self._done(host, task.get_name(), "skipped", False, "", "")
+                self._put("over", device=host)
+            elif status == "failed":
+                self._put("over", device=host)
             return
         self._done(host, task.get_name(), status, bool(values.get("changed")), text, "" if hidden else _diff(values.get("diff")),
                    values.get("netautomation_code"), **members)
+        if action == "carry_out":
+            # No further word of this device comes, and others may wait for it.
+            self._put("over", device=host)
         if not hidden and status == "ok" and action == "set_fact":
             self._handed_over(host, values.get("ansible_facts") or {})
 

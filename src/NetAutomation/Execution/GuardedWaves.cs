@@ -136,6 +136,10 @@ internal sealed class GuardedWaves(
                 }
 
                 return true;
+            case "over":
+                under.Ended.TryAdd(name!, false);
+                Consider(under, sandbox);
+                return true;
             case "device_outcome":
                 under.Ended[name!] = outcome!.Outcome.IsGood();
                 Consider(under, sandbox);

@@ -64,6 +64,20 @@ public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
     }
 
     [Fact]
+    public async Task Device_that_fails_where_failures_are_allowed_goes_back_alone_and_holds_up_no_other_of_its_wave()
+    {
+        using var ios = await Ios("127.72.5.1");
+        await using var fleet = await Start(ios);
+        await fleet.StartWorker("worker");
+        ios.Trouble(new { d02 = new { refuse = "ip route 10\\.9" } });
+        var run = await fleet.StartRun(Guarded(fleet, ["ios-d01", "ios-d02"], new { confirmSeconds = 600, maxFailures = 1 }));
+        await fleet.Ended(run);
+
+        (await fleet.Outcomes(run)).ShouldBe("ios-d01:changed ios-d02:reverted(task_failed)", fleet.Report());
+        ios.Journal("d01").ShouldContain("confirm");
+    }
+
+    [Fact]
     public async Task Worker_killed_between_change_and_confirmation_leaves_devices_that_its_successor_finds_as_before()
     {
         using var ios = await Ios("127.72.4.1", minute: 20);

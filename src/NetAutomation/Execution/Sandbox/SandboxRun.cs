@@ -293,6 +293,9 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
             case "undo":
                 device.Undo(message);
                 break;
+            case "over" when job is { Guard: not null, Check: false }:
+                await Emit(kind, device.Name, []);
+                break;
             case "keep" or "waits":
                 await Emit(kind, device.Name, [], text: device.Whole(kind == "keep" ? "before" : "after"));
                 break;
