@@ -14,48 +14,55 @@ public sealed class GuardTests(PostgresServer postgres)
     private const string Hash = "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
     private const string Other = "sha256:0000b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
 
-    [Theory]
-    [InlineData("""{"mode":"check"}""", "guard_not_applicable", "/guard guard_not_applicable")]
-    [InlineData("""{"block":"device-facts","mode":null,"input":{}}""", "guard_not_applicable",
-        "/guard guard_not_applicable")]
-    [InlineData("""{"rollout":{"batchSize":1}}""", "validation_failed", "/rollout not_with_guard")]
-    [InlineData("""{"guard":{"confirmSeconds":60}}""", "timer_too_short", "/guard/confirmSeconds timer_too_short")]
-    [InlineData("""{"guard":{"confirmSeconds":9}}""", "validation_failed", "/guard/confirmSeconds out_of_range")]
-    [InlineData("""{"guard":{"confirmSeconds":3601}}""", "validation_failed", "/guard/confirmSeconds out_of_range")]
-    [InlineData("""{"guard":{"confirmSeconds":900},"timeoutSeconds":600}""", "validation_failed", "/timeoutSeconds out_of_range")]
-    [InlineData("""{"guard":{"maxFailures":-1}}""", "validation_failed", "/guard/maxFailures out_of_range")]
-    [InlineData("""{"guard":{"waves":[]}}""", "validation_failed", "/guard/waves max_items")]
-    [InlineData("""{"guard":{"waves":[0,"0%","101%","5",1.5,true]}}""", "validation_failed",
-        "/guard/waves/0 wave, /guard/waves/1 wave, /guard/waves/2 wave, /guard/waves/3 wave, /guard/waves/4 wave, /guard/waves/5 wave")]
-    [InlineData("""{"guard":{"waves":[3,2]}}""", "validation_failed", "/guard/waves/1 wave")]
-    [InlineData("""{"guard":{"checks":[{"type":"soak"}]}}""", "validation_failed", "/guard/checks/0/seconds required")]
-    [InlineData("""{"guard":{"checks":[{"type":"soak","seconds":1801}]}}""", "validation_failed", "/guard/checks/0/seconds out_of_range")]
-    [InlineData("""{"guard":{"checks":[{"type":"soak","seconds":9},{"type":"soak","seconds":8}]}}""", "validation_failed",
-        "/guard/checks/1 twice")]
-    [InlineData("""{"guard":{"checks":[{"type":"neighbors","seconds":5}]}}""", "validation_failed",
-        "/guard/checks/0/lost required, /guard/checks/0/seconds not_here")]
-    [InlineData("""{"guard":{"checks":[{"type":"soak","seconds":5,"input":{}}]}}""", "validation_failed", "/guard/checks/0 not_here")]
-    [InlineData("""{"guard":{"checks":[{"type":"block","block":"no-such-block"}]}}""", "validation_failed",
-        "/guard/checks/0/block unknown_block")]
-    [InlineData("""{"guard":{"checks":[{"type":"block","block":"static-routes","input":{"routes":[]}}]}}""", "validation_failed",
-        "/guard/checks/0/input/routes min_items, /guard/checks/0/block not_read")]
-    [InlineData("""{"guard":{"checks":[{"type":"block","block":"ntp"}]}}""", "validation_failed", "/guard/checks/0/block no_entitlement")]
-    public async Task Guard_that_cannot_be_held_to_is_refused_before_anything_is_queued(string change, string problem, string faults)
+    /// <summary>What is changed of a guarded run, the problem, and its faults.</summary>
+    private static readonly (string Change, string Problem, string Faults)[] _refused =
+    [
+        ("""{"mode":"check"}""", "guard_not_applicable", "/guard guard_not_applicable"),
+        ("""{"block":"device-facts","mode":null,"input":{}}""", "guard_not_applicable",
+        "/guard guard_not_applicable"),
+        ("""{"rollout":{"batchSize":1}}""", "validation_failed", "/rollout not_with_guard"),
+        ("""{"guard":{"confirmSeconds":60}}""", "timer_too_short", "/guard/confirmSeconds timer_too_short"),
+        ("""{"guard":{"confirmSeconds":9}}""", "validation_failed", "/guard/confirmSeconds out_of_range"),
+        ("""{"guard":{"confirmSeconds":3601}}""", "validation_failed", "/guard/confirmSeconds out_of_range"),
+        ("""{"guard":{"confirmSeconds":900},"timeoutSeconds":600}""", "validation_failed", "/timeoutSeconds out_of_range"),
+        ("""{"guard":{"maxFailures":-1}}""", "validation_failed", "/guard/maxFailures out_of_range"),
+        ("""{"guard":{"waves":[]}}""", "validation_failed", "/guard/waves max_items"),
+        ("""{"guard":{"waves":[0,"0%","101%","5",1.5,true]}}""", "validation_failed",
+        "/guard/waves/0 wave, /guard/waves/1 wave, /guard/waves/2 wave, /guard/waves/3 wave, /guard/waves/4 wave, /guard/waves/5 wave"),
+        ("""{"guard":{"waves":[3,2]}}""", "validation_failed", "/guard/waves/1 wave"),
+        ("""{"guard":{"checks":[{"type":"soak"}]}}""", "validation_failed", "/guard/checks/0/seconds required"),
+        ("""{"guard":{"checks":[{"type":"soak","seconds":1801}]}}""", "validation_failed", "/guard/checks/0/seconds out_of_range"),
+        ("""{"guard":{"checks":[{"type":"soak","seconds":9},{"type":"soak","seconds":8}]}}""", "validation_failed",
+        "/guard/checks/1 twice"),
+        ("""{"guard":{"checks":[{"type":"neighbors","seconds":5}]}}""", "validation_failed",
+        "/guard/checks/0/lost required, /guard/checks/0/seconds not_here"),
+        ("""{"guard":{"checks":[{"type":"soak","seconds":5,"input":{}}]}}""", "validation_failed", "/guard/checks/0 not_here"),
+        ("""{"guard":{"checks":[{"type":"block","block":"no-such-block"}]}}""", "validation_failed",
+        "/guard/checks/0/block unknown_block"),
+        ("""{"guard":{"checks":[{"type":"block","block":"static-routes","input":{"routes":[]}}]}}""", "validation_failed",
+        "/guard/checks/0/input/routes min_items, /guard/checks/0/block not_read"),
+        ("""{"guard":{"checks":[{"type":"block","block":"ntp"}]}}""", "validation_failed", "/guard/checks/0/block no_entitlement"),
+    ];
+
+    [Fact]
+    public async Task Guard_that_cannot_be_held_to_is_refused_before_anything_is_queued()
     {
         await using var fixture = await RunFixture.Start(postgres, 4);
         await fixture.Post(fixture.Client, "/v1/purchases", new { block = "device-facts", kind = "pay_per_use" });
-        var body = Guarded(fixture);
-        foreach (var (name, value) in JsonNode.Parse(change)!.AsObject().ToList())
+        foreach (var (change, problem, faults) in _refused)
         {
-            body[name] = value?.DeepClone();
-        }
+            var body = Guarded(fixture);
+            foreach (var (name, value) in JsonNode.Parse(change)!.AsObject().ToList())
+            {
+                body[name] = value?.DeepClone();
+            }
 
-        foreach (var path in new[] { "/v1/runs", "/v1/quotes" })
-        {
-            var answer = (await PlanTests.Post(fixture.Client, path, body)).Must(HttpStatusCode.UnprocessableEntity);
-            answer.Problem.ShouldBe(problem, answer.Text);
-            string.Join(", ", answer.Json.GetProperty("errors").EnumerateArray().Select(
-                fault => $"{fault.GetProperty("pointer").GetString()} {fault.GetProperty("code").GetString()}")).ShouldBe(faults);
+            foreach (var path in new[] { "/v1/runs", "/v1/quotes" })
+            {
+                var answer = (await PlanTests.Post(fixture.Client, path, body)).Must(HttpStatusCode.UnprocessableEntity);
+                answer.Problem.ShouldBe(problem, $"{change}: {answer.Text}");
+                string.Join(", ", answer.Faults).ShouldBe(faults, change);
+            }
         }
 
         (await fixture.Scalar<long>("select count(*) from runs.run")).ShouldBe(0);
@@ -76,18 +83,26 @@ public sealed class GuardTests(PostgresServer postgres)
         (await PlanTests.Post(fixture.Client, "/v1/runs", body)).Must(HttpStatusCode.Accepted);
     }
 
-    [Theory]
-    [InlineData(40, """[1,"5%","25%","100%"]""", "1 2 10 35 40")]
-    [InlineData(40, """["51%"]""", "21 40")]
-    [InlineData(40, """[60]""", "25 40")]
-    [InlineData(3, "null", "3")]
-    [InlineData(3, """[2,2,"1%"]""", "refused")]
-    public async Task Waves_count_those_before_them_are_rounded_up_and_cut_where_they_are_large(int devices, string waves, string ends)
+    [Fact]
+    public async Task Waves_count_those_before_them_are_rounded_up_and_cut_where_they_are_large()
     {
-        await using var fixture = await RunFixture.Start(postgres, devices);
-        var answer = await PlanTests.Post(fixture.Client, "/v1/runs", Guarded(fixture, $$"""{"waves":{{waves}}}"""));
-        (answer.Status == HttpStatusCode.Accepted
-            ? string.Join(' ', answer.Json.GetProperty("guard").GetProperty("waves").EnumerateArray()) : "refused").ShouldBe(ends);
+        await using var fixture = await RunFixture.Start(postgres, 40);
+        foreach (var (devices, waves, ends) in new[]
+        {
+            (40, """[1,"5%","25%","100%"]""", "1 2 10 35 40"), (40, """["51%"]""", "21 40"), (40, "[60]", "25 40"), (3, "null", "3"),
+            (3, """[2,2,"1%"]""", "refused"),
+        })
+        {
+            var body = Guarded(fixture, $$"""{"waves":{{waves}}}""");
+            body["targets"] = new JsonObject
+            {
+                ["deviceIds"] = new JsonArray([.. fixture.Devices.Take(devices).Select(device => (JsonNode)$"{device}")]),
+            };
+            var answer = await PlanTests.Post(fixture.Client, "/v1/runs", body);
+            (answer.Status == HttpStatusCode.Accepted
+                ? string.Join(' ', answer.Json.GetProperty("guard").GetProperty("waves").EnumerateArray()) : "refused")
+                .ShouldBe(ends, waves);
+        }
     }
 
     [Fact]
