@@ -99,7 +99,8 @@ internal sealed record SandboxResult(IReadOnlyList<SandboxDeviceResult> Devices,
 /// <param name="Type">
 /// <c>device_started</c>, <c>task</c>, <c>output</c> or <c>device_outcome</c>; those that no customer sees: <c>login</c>, where a device
 /// was let in by one of two passwords; of a guard <c>keep</c>, where a change waits for <see cref="Verdict.Go"/>, <c>waits</c>, where it
-/// waits for <see cref="Verdict.Confirm"/>, <c>over</c>, where nothing more comes of it, <c>planned</c>, <c>armed</c>, <c>confirmed</c>, <c>reverted</c>; <c>looked</c>.
+/// waits for <see cref="Verdict.Confirm"/>, <c>over</c>, where nothing more comes of it, <c>planned</c>, <c>armed</c>,
+/// <c>confirmed</c>, <c>reverted</c>; <c>looked</c>.
 /// </param>
 /// <param name="Data">A JSON object, scrubbed and at most 16 KiB; empty on <c>device_outcome</c>.</param>
 /// <param name="Outcome">Set on <c>device_outcome</c>.</param>
