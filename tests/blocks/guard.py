@@ -28,6 +28,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 ROUTES = {"routes": [{"prefix": "10.9.0.0/16", "nextHop": "10.66.0.1"}, {"prefix": "10.8.0.0/16", "nextHop": "10.66.0.1"}]}
 # A minute of an imitation, and the confirmation that runs ask for, in seconds.
 MINUTE, REAL = 15, 15
+# The same where a look has to come before the timer runs off.
+LOOKED = 90
 LIBC, NUMBERS = ctypes.CDLL(None, use_errno=True), itertools.count(1)
 
 
@@ -401,26 +403,81 @@ def timer_of_somebody_else_is_respected_and_nothing_is_sent(place, kind):
         assert [each for each in one.events() if each not in ("login", "open", "close")] == told, one.events()
 
 
-def look_tells_what_a_cut_run_has_left(place, kind):
-    with imitation(place, kind) as one:
-        texts = {}
+def cut_before_the_confirmation(one, plays, **options):
+    """Plays a change whose link is cut while it waits. Answers what a look is given of it: the digests, and the text before."""
+    texts = {"before": b"", "after": b""}
 
-        def hook(event, link):
-            if event["event"] == "text":
-                texts[event["name"]] = hashlib.sha256(base64.b64decode(event["data"])).hexdigest()
-            if event["event"] == "start" and event["task"] == "Confirm":
-                link.cut()
-        one.fault(hang=CONFIRMING[kind])
-        play(one.device, hook=hook)
-        look = {"before": texts["before"], "wanted": texts["after"]}
-        one.fault()
-        first = play(one.device, look=look).last("looked")
+    def hook(event, link):
+        if event["event"] == "text":
+            texts[event["name"]] = (b"" if event["first"] else texts[event["name"]]) + base64.b64decode(event["data"])
+        if event["event"] == "waits":
+            link.cut()
+    plays(one, hook=hook, **options)
+    before, after = (hashlib.sha256(texts[name]).hexdigest() for name in ("before", "after"))
+    return {"before": before, "wanted": after, "text": base64.b64encode(texts["before"]).decode(), "stays": False, "ours": True,
+            "putsBack": False}
+
+
+def imitated_play(one, **options):
+    return play(one.device, **options)
+
+
+def ended(run):
+    """What a look has found, and what it came to."""
+    seen = run.last("looked")
+    return seen["state"], bool(seen["armed"]), (run.last("kept") or run.last("reverted") or {"event": None})["event"]
+
+
+def look_takes_back_at_once_what_was_not_to_stay(place, kind):
+    with imitation(place, kind, minute=LOOKED) as one:
+        before, saved = one.text(), one.events().count("save")
+        look = cut_before_the_confirmation(one, imitated_play)
+        assert one.text() != before and one.armed()
+        assert (found := ended(play(one.device, look=look))) == ("as_wanted", True, "reverted"), found
+        assert one.text() == before and not one.armed() and "reload" not in one.events(), one.events()
+        assert one.events().count("save") == saved, one.events()
+
+
+def look_confirms_and_saves_what_was_to_stay(place, kind):
+    with imitation(place, kind, minute=LOOKED) as one:
+        saved = one.events().count("save")
+        look = cut_before_the_confirmation(one, imitated_play)
+        wanted = one.text()
+        assert (found := ended(play(one.device, look={**look, "stays": True}))) == ("as_wanted", True, "kept"), found
+        assert one.text() == wanted and not one.armed() and one.events().count("save") == saved + 1, one.events()
+        # Whoever looks once more finds the same.
+        assert (found := ended(play(one.device, look={**look, "stays": True}))) == ("as_wanted", False, "kept"), found
+
+
+def look_leaves_a_timer_that_must_be_somebody_else_s(place, kind):
+    with imitation(place, kind, minute=LOOKED) as one:
+        look = cut_before_the_confirmation(one, imitated_play)
+        for stays in (True, False):
+            assert (found := ended(play(one.device, look={**look, "ours": False, "stays": stays}))) == ("as_wanted", True, None), found
+        assert one.armed(), one.events()
+
+
+def look_types_nothing_into_what_has_gone_back_or_has_become_something_else(place, kind):
+    with imitation(place, kind) as one:
+        before = one.text()
+        look = cut_before_the_confirmation(one, imitated_play)
         assert eventually(lambda: not one.armed())
-        then = play(one.device, look=look).last("looked")
-        assert (first["state"], bool(first["armed"])) == ("as_wanted", True), first
-        assert (then["state"], then["armed"]) == ("as_before", None), then
+        assert (found := ended(play(one.device, look=look))) == ("as_before", False, "reverted"), found
+        assert one.text() == before, one.text()
         one.ask("type", "hostname other")
-        assert play(one.device, look=look).last("looked")["state"] == "other"
+        for stays in (True, False):
+            assert (found := ended(play(one.device, look={**look, "stays": stays}))) == ("other", False, None), found
+        assert "other" in one.text()
+
+
+def device_that_is_as_wanted_is_not_saved_under_somebody_else_s_timer(place, kind):
+    with imitation(place, kind, minute=LOOKED) as one:
+        look = cut_before_the_confirmation(one, imitated_play)
+        saved, wanted = one.events().count("save"), one.text()
+        # The timer that is left is nobody's now.
+        run = play(one.device)
+        assert (run.code(), run.last("result")) == ("timer_pending", None), (run, look)
+        assert one.events().count("save") == saved and one.text() == wanted and one.armed(), one.events()
 
 
 def look_drops_the_session_in_which_a_cut_run_has_typed(place, kind):
@@ -435,7 +492,8 @@ def look_drops_the_session_in_which_a_cut_run_has_typed(place, kind):
         play(one.device, hook=hook)
         one.fault()
         assert eventually(lambda: not one.armed())
-        assert play(one.device, look={"before": texts["before"]}).last("looked")["state"] == "as_before"
+        look = {"before": texts["before"], "text": None, "stays": False, "ours": True, "putsBack": False}
+        assert (found := ended(play(one.device, look=look))) == ("as_before", False, "reverted"), found
         if kind.startswith("eos"):
             sessions = json.loads(one.ask("show", "show configuration sessions detail | json"))["sessions"]
             assert not [each for each in sessions.values() if each["state"] == "pending"], sessions
@@ -546,10 +604,10 @@ file /etc/nftables.conf
 }
 
 
-def real_play(one, **options):
+def real_play(one, seconds=REAL, **options):
     block, given = BLOCKS[one.kind]
     block = block if isinstance(block, str) else json.dumps(block).encode()
-    return play(one.device, block, given, seconds=REAL, **options)
+    return play(one.device, block, given, seconds=seconds, **options)
 
 
 def is_as_before(run, one, before, at_once):
@@ -697,25 +755,34 @@ def router_without_a_program_that_the_timer_needs_is_left_alone(lab, kind):
     assert run.code() == "guard_unsupported" and "setsid" in str(run) and not run.last("armed") and one.text() == before, run
 
 
-def router_s_look_tells_of_its_timer(lab, kind):
-    one = Machine(lab, kind)
-    texts = {}
+def machine_s_look_takes_back_at_once_what_was_not_to_stay(lab, platform):
+    one = Machine(lab, platform)
+    before = one.text()
+    look = cut_before_the_confirmation(one, real_play, seconds=LOOKED)
+    assert one.text() != before and one.armed(), one.armed()
+    assert (found := ended(real_play(one, look=look))) == ("as_wanted", True, "reverted"), found
+    assert one.text() == before and not one.armed(), f"{before}\nis now\n{one.text()}"
 
-    def hook(event, link):
-        if event["event"] == "text":
-            texts[event["name"]] = hashlib.sha256(base64.b64decode(event["data"])).hexdigest()
-        if event["event"] == "start" and event["task"] == "Read it back and verify":
-            link.refuse()
-    # The question that comes last before the confirmation.
-    one.fault("^show .* json")
-    real_play(one, hook=hook)
-    one.mend()
-    look = {"before": texts["before"], "wanted": texts["after"]}
-    first = real_play(one, look=look).last("looked")
-    assert eventually(lambda: not one.armed()), one.armed()
-    then = real_play(one, look=look).last("looked")
-    assert (first["state"], bool(first["armed"])) == ("as_wanted", True), first
-    assert (then["state"], then["armed"]) == ("as_before", None), then
+
+def machine_s_look_confirms_what_was_to_stay(lab, platform):
+    one = Machine(lab, platform)
+    before = one.text()
+    look = cut_before_the_confirmation(one, real_play, seconds=LOOKED)
+    assert (found := ended(real_play(one, look={**look, "stays": True}))) == ("as_wanted", True, "kept"), found
+    assert not one.armed() and one.text() != before and "unconfirmed" not in one.text(), one.text()
+    if one.kind == "frr_shell":
+        assert "10.9.0.0" in one.shell("cat /etc/frr/frr.conf")
+
+
+def machine_whose_timer_is_lost_is_put_back_by_a_look(lab, platform):
+    one = Machine(lab, platform)
+    before = one.text()
+    look = cut_before_the_confirmation(one, real_play)
+    one.shell("pkill -KILL -f '[n]etautomation.guard'; rm -rf /run/netautomation.guard /dev/shm/netautomation.guard*; "
+              "! command -v birdc || birdc configure confirm")
+    assert (found := ended(real_play(one, look=look))) == ("as_wanted", False, None), found
+    assert (found := ended(real_play(one, look={**look, "ours": False, "putsBack": True}))) == ("as_wanted", False, "reverted"), found
+    assert one.text() == before and not one.armed(), f"{before}\nis now\n{one.text()}"
 
 
 def router_s_change_is_put_back_by_the_service_alone(lab, platform):
@@ -756,13 +823,15 @@ REAL_CHECKS = [
     machine_s_link_cut_around_the_confirmation_leaves_all_of_the_change_or_nothing,
     machine_with_somebody_else_s_timer_is_left_alone,
     machine_s_change_that_holds_is_confirmed_and_stays,
+    machine_s_look_takes_back_at_once_what_was_not_to_stay,
+    machine_s_look_confirms_what_was_to_stay,
+    machine_whose_timer_is_lost_is_put_back_by_a_look,
 ]
 ROUTER_CHECKS = [
     router_s_link_cut_between_two_lines_lets_it_go_back_by_itself,
     router_s_session_cut_between_two_lines_is_followed_by_one_that_goes_back,
     router_s_login_that_is_in_vtysh_s_group_alone_goes_back_and_is_confirmed,
     router_s_own_configuration_comes_back_where_a_change_takes_its_place,
-    router_s_look_tells_of_its_timer,
     router_without_a_program_that_the_timer_needs_is_left_alone,
 ]
 MACHINES = {"bird": REAL_CHECKS, "linux": REAL_CHECKS, "openvswitch": REAL_CHECKS, "frr_shell": REAL_CHECKS + ROUTER_CHECKS,
@@ -782,7 +851,11 @@ IMITATED = [
     session_cut_before_the_confirmation_is_confirmed_by_another_or_goes_back,
     session_cut_behind_the_confirmation_is_found_confirmed,
     timer_of_somebody_else_is_respected_and_nothing_is_sent,
-    look_tells_what_a_cut_run_has_left,
+    look_takes_back_at_once_what_was_not_to_stay,
+    look_confirms_and_saves_what_was_to_stay,
+    look_leaves_a_timer_that_must_be_somebody_else_s,
+    look_types_nothing_into_what_has_gone_back_or_has_become_something_else,
+    device_that_is_as_wanted_is_not_saved_under_somebody_else_s_timer,
     look_drops_the_session_in_which_a_cut_run_has_typed,
 ]
 

@@ -154,7 +154,7 @@ class CallbackModule(CallbackBase):
             self._done(host, step, status, changed, text, diff, **members)
         elif kind == "text":
             self._pieces("text", host, which, text.encode("utf-8", "surrogateescape"))
-        elif kind in ("planned", "keep", "armed", "waits", "confirmed", "reverted", "looked"):
+        elif kind in ("planned", "keep", "armed", "waits", "unready", "confirmed", "kept", "reverted", "looked"):
             self._put(kind, device=host, **members)
         else:
             self._handed_over(host, {"block_undo": undo})

@@ -6,6 +6,7 @@ from ansible.module_utils.connection import ConnectionError as DeviceError
 
 import change as changes
 import devices
+import plan
 import platforms
 import tree
 
@@ -28,9 +29,13 @@ class Guard:
         kind = self._code["supported"](self._armer, self._options) if self._code else "soft"
         if kind not in ("hard", "soft"):
             raise DeviceError(f"[netautomation:guard_unsupported] {kind}")
+        self.alone()
+        return kind
+
+    def alone(self):
+        """Raises DeviceError where a timer is armed already."""
         if other := self.armed():
             raise DeviceError(f"[netautomation:timer_pending] the device will take back a change of somebody else: {other}")
-        return kind
 
     def arm(self, kind, before, change):
         """From here on the device goes back, or we have to put it back."""
@@ -91,9 +96,28 @@ class Guard:
             # Nothing is left for it to take back.
             self.confirm()
 
+    def find(self):
+        """What is armed, in words, which is then taken for our own; None where nothing is."""
+        self.what = self.armed()
+        self.kind = "hard" if self.what else None
+        return self.what
+
+    def take_back(self, before):
+        """For a run that was cut off, where what it armed still is. before: the normalised text."""
+        self._before = before
+        self.back()
+
     def put_back(self, before):
         """For a run that was cut off, where nothing on the device does it. before: the normalised text."""
-        changes.untyped(self._device, self._platform, self._directory, before)
+        if platforms.writer(self._directory):
+            now = self._device.read_configuration()
+            change = plan.restored(now, before, self._directory)
+            if change["refused"]:
+                raise DeviceError(f"[netautomation:task_failed] {change['refused']}")
+            if change["signed"]:
+                changes.written(self._device, self._directory, now, change["after"], change["signed"])
+        else:
+            changes.untyped(self._device, self._platform, self._directory, before)
         self._shown(before)
 
     def _shown(self, before):

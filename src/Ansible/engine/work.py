@@ -109,6 +109,9 @@ class _Work:
         if types and self._guard:
             planned = self._step("See what takes the change back", self._guard.planned)
             self._tell("planned", kind=planned)
+        elif self._guard and not self._check:
+            # What is saved below would also be what the device goes back to.
+            self._step("See whether a timer is armed", self._guard.alone)
         if types and not self._check:
             if self._guard:
                 self._lines = self._step("Note neighbours and default routes", self._lifelines)
@@ -125,15 +128,13 @@ class _Work:
                 self._step("Reach the device anew", self._reached)
             verified = self._step("Read it back and verify", self._verified, said)
             if self._guarded():
-                self._step("Watch neighbours and default routes", self._watched)
-                self._step("Wait for the other devices", self._decided)
+                self._step("Watch neighbours and default routes until the run decides", self._watched)
                 self._step("Confirm", self._confirmed)
                 self._tell("confirmed")
                 self._guard = None
-            if "save" in self._platform["commands"]:
-                # Also where nothing was typed: an earlier run may have been cut off before it saved.
-                self._saving = True
-                self._step("Save", devices.save, self._device, self._platform, self._grammar)
+            # Also where nothing was typed: an earlier run may have been cut off before it saved.
+            self._saving = True
+            self._save()
         return planning.result(change, verified)
 
     def _compared(self, parts):
@@ -205,16 +206,26 @@ class _Work:
         self._device.send_command(self._platform["commands"]["version"])
 
     def _watched(self):
-        """For as long as the run says, and longer where something has to come back."""
-        began, soak = time.monotonic(), self._asked.get("soakSeconds") or 0
-        while True:
-            lost = lifelines.lost(self._lines, self._lifelines(), self._asked.get("lost") or {})
-            waited = time.monotonic() - began
-            if lost and waited >= max(soak, RETURN):
-                raise DeviceError(f"[netautomation:lifeline_lost] {lost}")
-            if not lost and waited >= soak:
-                return
-            self._pause(min(LOOKS, max(1, soak - waited)))
+        """The devices of a wave are confirmed together, or none is. A device is ready once everything has held for as long as the run says,
+        and watches on while it waits for the others, whose changes may cost it something, too. What is lost has that long to come back, and
+        some seconds at least."""
+        soak, ready = self._asked.get("soakSeconds") or 0, False
+        held = missed = time.monotonic()
+        while halt.verdict(self._variables) != halt.CONFIRM:
+            lost, now = lifelines.lost(self._lines, self._lifelines(), self._asked.get("lost") or {}), time.monotonic()
+            if lost:
+                missed = missed or now
+                if now - missed >= max(soak, RETURN):
+                    raise DeviceError(f"[netautomation:lifeline_lost] {lost}")
+                if ready:
+                    self._tell("unready")
+                held, ready = None, False
+            else:
+                held, missed = held or now, None
+                if not ready and now - held >= soak:
+                    self._tell("waits")
+                    ready = True
+            self._pause(LOOKS if lost or ready else min(LOOKS, max(1, soak - (now - held))))
 
     def _pause(self, seconds):
         """Unless the change is to go back."""
@@ -225,14 +236,6 @@ class _Work:
             if halt.verdict(self._variables) == halt.CONFIRM:
                 return
             time.sleep(0.02)
-
-    def _decided(self):
-        """The devices of a wave are confirmed together, or none is."""
-        self._tell("waits")
-        while halt.verdict(self._variables) != halt.CONFIRM:
-            self._pause(3 * LOOKS)
-            # A session that says nothing may be ended by the device.
-            self._device.send_command(self._platform["commands"]["version"])
 
     def _confirmed(self):
         """Where the answer is lost, a new session tells."""
@@ -254,27 +257,55 @@ class _Work:
         return login.device(self._variables["ansible_host"])
 
     def _looked(self):
-        """What a run that was cut off has left. What stays is saved, and what does not is put back, where the device does not do that."""
+        """What a run that was cut off has left: what was to stay is confirmed and saved, and all else goes back. A timer that runs when ours
+        must be over is somebody else's."""
         known, left = self._variables["look"], guard.Guard(self._device, self._platform, self._directory, 0, {})
-
-        def look():
-            digest = self._digest(devices.configuration(self._device, self._platform)[0])
-            state = "as_before" if digest == known["before"] else "as_wanted" if digest == known.get("wanted") else "other"
-            armed = left.armed()
-            self._tell("looked", state=state, armed=armed)
-            return state, armed
-
-        state, armed = self._step("Look what the device has", look)
-        if known.get("text") and state != "as_before" and not armed:
+        before = _text(known["text"] or "")
+        state, armed = self._step("Look what the device has", self._seen, known, left)
+        if armed and not known["ours"]:
+            if state == "as_before":
+                self._tell("reverted")
+        elif armed and not known["stays"]:
             self._typing = True
-            self._step("Go back", left.put_back, _text(known["text"]), changed=True)
+            self._step("Go back", left.take_back, before, changed=True)
             self._tell("reverted")
-        elif state == "as_wanted" and not armed and "save" in self._platform["commands"]:
-            self._step("Save", devices.save, self._device, self._platform, self._grammar)
-        elif not armed and "abort" in self._platform["commands"]:
+        elif known["stays"] and state == "as_wanted":
+            self._typing = True
+            if armed:
+                self._step("Confirm", self._stays, known, left)
+            self._save()
+            self._tell("kept")
+        elif armed:
+            pass  # it goes back by itself
+        elif state == "as_before":
             # Lines that never took effect would wait in their session for whoever ends it.
-            self._step("Discard what was typed", self._discard)
+            if "abort" in self._platform["commands"]:
+                self._step("Discard what was typed", self._discard)
+            if known["stays"]:
+                # It may have been saved before somebody took it back.
+                self._save()
+            self._tell("reverted")
+        elif known["putsBack"] and not known["stays"]:
+            self._typing = True
+            self._step("Go back", left.put_back, before, changed=True)
+            self._tell("reverted")
         return {"changed": False}
+
+    def _seen(self, known, left):
+        digest = self._digest(devices.configuration(self._device, self._platform)[0])
+        state = "as_before" if digest == known["before"] else "as_wanted" if digest == known.get("wanted") else "other"
+        armed = left.find()
+        self._tell("looked", state=state, armed=armed)
+        return state, armed
+
+    def _stays(self, known, left):
+        left.confirm()
+        if self._digest(self._device.read_configuration()) != known["wanted"]:
+            raise DeviceError("[netautomation:task_failed] the timer was faster than the confirmation")
+
+    def _save(self):
+        if "save" in self._platform["commands"]:
+            self._step("Save", devices.save, self._device, self._platform, self._grammar)
 
     def _verified(self, said):
         """By what: the configuration is as wanted and otherwise as it was, and the effect is there, where the device can show it. Where

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using NetAutomation.Catalog;
 using NetAutomation.Execution.Sandbox;
@@ -27,15 +28,11 @@ internal sealed class GuardedWaves(
     IReadOnlyList<(BlockVersion Block, JsonElement Input)> checks, RunWatch watch, RunRecorder recorder, Journals journals,
     TimeProvider clock, Play play, NotStarted notStarted, Func<SandboxDeviceResult, DeviceLogin, IReadOnlySet<string>, DeviceReport> report)
 {
+    // So many failed devices are named where a wave goes back, and so much is quoted of what a read block found.
+    private const int Named = 10;
+    private const int Quoted = 1000;
     private static readonly HashSet<string> _none = [];
-
-    // A device may still be going back when its time is over: some count whole minutes, and then have to type.
-    private static readonly TimeSpan _slack = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan _between = TimeSpan.FromSeconds(3);
-
-    // How long a device that cannot be reached is asked again, once it should have gone back.
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan _longestLook = TimeSpan.FromMinutes(3);
+    private readonly GuardLooks _looks = new(run, job, watch, recorder, journals, clock, play);
     private int _number;
     private int _failures = run.Failures;
 
@@ -48,9 +45,10 @@ internal sealed class GuardedWaves(
         var started = clock.GetTimestamp();
         var places = run.Devices.ToDictionary(device => device.Id);
         var left = devices.Where(device => places[device.DeviceId].Kept is not null).ToList();
-        await LookAfter([.. left.Select(device => Cut.Of(device, places[device.DeviceId], clock.GetUtcNow()))]);
+        _failures += await _looks.After([.. left.Select(device => CutChange.Of(device, places[device.DeviceId], clock.GetUtcNow()))]);
         var first = run.Attempt == 1;
-        foreach (var wave in devices.Except(left).GroupBy(device => guard.Waves.First(end => places[device.DeviceId].Position <= end)))
+        foreach (var wave in devices.Except(left).GroupBy(device => guard.Waves.Index().First(
+            wave => places[device.DeviceId].Position <= wave.Item).Index))
         {
             if (watch.Lost || (watch.Stopped && run.MayGoOn))
             {
@@ -64,7 +62,7 @@ internal sealed class GuardedWaves(
             }
 
             first = false;
-            await Wave([.. wave], time);
+            await Play(new Wave(wave.Key + 1, [.. wave]), time);
         }
 
         // What a worker that leaves has not looked at to the end is for another one.
@@ -78,71 +76,71 @@ internal sealed class GuardedWaves(
 
     private string Id(string kind) => $"{run.Id}-{run.Attempt}-{++_number}{kind}";
 
-    private async Task Wave(IReadOnlyList<DeviceLogin> wave, TimeSpan left)
+    private async Task Play(Wave wave, TimeSpan left)
     {
-        var under = new Under(wave);
         var result = await play(
-            job with { Id = Id(""), HardTimeout = left }, wave, (sandbox, told) => Follow(under, sandbox, told));
-        await under.Deciding;
-        var (cut, byName) = (new List<Cut>(), wave.ToDictionary(device => device.DeviceId.ToString(), StringComparer.Ordinal));
+            job with { Id = Id(""), HardTimeout = left }, [.. wave.Logins.Values], (sandbox, told) => Follow(wave, sandbox, told));
+        await wave.Deciding;
+        var cut = new List<CutChange>();
         foreach (var device in result.Devices)
         {
-            var login = byName[device.Name];
-            if (device.Open && under.Kept.TryGetValue(device.Name, out var kept))
+            if (device.Open && wave.Kept.TryGetValue(device.Name, out var kept))
             {
                 cut.Add(kept with { Result = device });
                 continue;
             }
 
-            _failures += device.Outcome.IsGood() ? 0 : 1;
-            await recorder.Report(Explained(under, device, report(device, login, _none)));
+            _failures += device.Outcome.IsFailure() ? 1 : 0;
+            await recorder.Report(Explained(wave, device, report(device, wave.Logins[device.Name], _none)));
         }
 
-        await LookAfter(cut);
+        _failures += await _looks.After(cut);
     }
 
     /// <summary>Answers what the devices of a wave ask.</summary>
-    private async Task<bool> Follow(Under under, SandboxRun sandbox, SandboxEvent told)
+    private async Task<bool> Follow(Wave wave, SandboxRun sandbox, SandboxEvent told)
     {
         var (time, type, name, data, outcome, text) = told;
         switch (type)
         {
             case "planned":
-                under.Planned[name!] = KindOf(data);
+                wave.Planned[name!] = KindOf(data);
                 return false;
             case "keep":
-                await Keep(under, sandbox, time, name!, text);
+                await Keep(wave, sandbox, time, name!, text);
                 return true;
             case "waits":
-                var (device, wanted) = (under.Kept[name!], TextHash.Of(text ?? []));
-                under.Kept[name!] = device with { Wanted = wanted };
-                if (await journals.RetryUntilAvailable(
+                var (device, wanted) = (wave.Kept[name!], JsonElement.Parse(data).GetProperty("hash").GetString()!);
+                wave.Kept[name!] = device with { Wanted = wanted };
+                if (device.Wanted == wanted || await journals.RetryUntilAvailable(
                     journal => journal.Want(run, device.Login.DeviceId, wanted, CancellationToken.None)))
                 {
-                    under.Waiting.Add(name!);
-                    Consider(under, sandbox);
+                    Consider(wave, sandbox, () => wave.Waiting.Add(name!));
                 }
 
                 return true;
+            case "unready":
+                Consider(wave, sandbox, () => wave.Waiting.Remove(name!));
+                return true;
             case "armed":
                 var seconds = JsonElement.Parse(data).GetProperty("seconds").GetInt32();
-                under.Kept[name!] = under.Kept[name!] with { Kind = KindOf(data), RevertsAt = time.AddSeconds(seconds) };
-                await Tell(time, under.Kept[name!], type, JsonElement.Parse(data).GetProperty("by").GetString());
+                wave.Kept[name!] = wave.Kept[name!] with { Kind = KindOf(data), RevertsAt = time.AddSeconds(seconds) };
+                await _looks.Tell(time, wave.Kept[name!], type, JsonElement.Parse(data).GetProperty("by").GetString());
                 return true;
             case "confirmed" or "reverted":
-                if (under.Kept.TryGetValue(name!, out var over))
+                if (wave.Kept.TryGetValue(name!, out var over))
                 {
-                    await Tell(time, over, type);
+                    await _looks.Tell(time, over, type);
                 }
 
                 return true;
             case "over":
-                under.Ended.TryAdd(name!, false);
-                Consider(under, sandbox);
+                var end = JsonElement.Parse(data);
+                await Ended(wave, sandbox, name!, Wire.Value<DeviceOutcome>(end.GetProperty("outcome").GetString()!),
+                    end.GetProperty("code").GetString());
                 return true;
             case "device_outcome":
-                under.Ended[name!] = outcome!.Outcome.IsGood();
-                Consider(under, sandbox);
+                await Ended(wave, sandbox, name!, outcome!.Outcome, outcome.Code);
                 // A code of ours may say more than that of the engine; and what is open has no outcome yet.
                 return !outcome.Outcome.IsGood();
             default:
@@ -151,69 +149,142 @@ internal sealed class GuardedWaves(
     }
 
     /// <summary>A change begins once the configuration before is kept.</summary>
-    private async Task Keep(Under under, SandboxRun sandbox, DateTimeOffset time, string name, byte[]? text)
+    private async Task Keep(Wave wave, SandboxRun sandbox, DateTimeOffset time, string name, byte[]? text)
     {
-        var login = under.Logins[name];
+        var login = wave.Logins[name];
         if (text is null)
         {
-            under.Unkept.Add(name);
+            wave.Unkept.Add(name);
             await sandbox.Tell(Verdict.Back, name);
             return;
         }
 
-        // Whatever is armed: a platform may count whole minutes.
-        var (hash, latest) = (TextHash.Of(text), clock.GetUtcNow().AddSeconds(guard.ConfirmSeconds + 120));
-        var seen = new SeenTexts(time, login.DeviceId, new DeviceTexts(login.Platform, text, null));
-        var kind = under.Planned.GetValueOrDefault(name);
-        if (await journals.RetryUntilAvailable(journal => journal.Keep(run, seen, hash, kind, latest, CancellationToken.None)))
+        var (hash, seen) = (TextHash.Of(text), new SeenTexts(time, login.DeviceId, new DeviceTexts(login.Platform, text, null)));
+        if (await journals.RetryUntilAvailable(
+            journal => journal.Keep(run, seen, hash, wave.Planned.GetValueOrDefault(name), CancellationToken.None)))
         {
-            under.Kept[name] = new Cut(login, hash, null, false, kind, latest);
-            await sandbox.Tell(Verdict.Go, name);
+            wave.Ready[name] = hash;
+            await Begin(wave, sandbox);
         }
     }
 
-    private void Consider(Under under, SandboxRun sandbox)
+    private async Task Ended(Wave wave, SandboxRun sandbox, string name, DeviceOutcome outcome, string? code)
     {
-        if (under.Waiting.Count > 0 && under.Logins.Keys.All(name => under.Waiting.Contains(name) || under.Ended.ContainsKey(name))
-            && !under.Decided)
-        {
-            under.Decided = true;
-            under.Deciding = Task.Run(() => Decide(under, sandbox, [.. under.Waiting]));
-        }
+        Consider(wave, sandbox, () => wave.Ended[name] = outcome.IsFailure() ? code ?? Wire.Name(outcome) : null);
+        await Begin(wave, sandbox);
     }
 
-    /// <summary>The wave stays, but for the devices that failed; with too many of them, none of it stays.</summary>
-    private async Task Decide(Under under, SandboxRun sandbox, IReadOnlyList<string> waiting)
+    /// <summary>
+    /// The devices of a wave begin together, once all of them are read: what cannot be changed is known before anything is typed.
+    /// </summary>
+    private async Task Begin(Wave wave, SandboxRun sandbox)
     {
-        foreach (var (block, input) in checks)
-        {
-            await Check(under, block, input, [.. waiting.Except(under.Refused.Keys)]);
-        }
-
-        var good = waiting.Except(under.Refused.Keys).ToList();
-        if (_failures + under.Ended.Values.Count(ended => !ended) + under.Refused.Count > guard.MaxFailures)
-        {
-            good = [];
-        }
-
-        if (good.Count > 0 && !await journals.RetryUntilAvailable(
-            journal => journal.Confirm(run, [.. good.Select(name => under.Logins[name].DeviceId)], CancellationToken.None)))
+        if (wave.Begun || wave.Ready.Count == 0 || !wave.Logins.Keys.All(name => wave.Ready.ContainsKey(name) || wave.Ended.ContainsKey(name)))
         {
             return;
         }
 
+        wave.Begun = true;
+        if (TooMany(wave))
+        {
+            wave.HeldBack = true;
+            foreach (var name in wave.Ready.Keys)
+            {
+                await sandbox.Tell(Verdict.Back, name);
+            }
+
+            return;
+        }
+
+        // Whatever is armed: a platform may count whole minutes.
+        var latest = clock.GetUtcNow().AddSeconds(guard.ConfirmSeconds + 120);
+        if (await journals.RetryUntilAvailable(journal => journal.Begin(
+            run, [.. wave.Ready.Keys.Select(name => wave.Logins[name].DeviceId)], latest, CancellationToken.None)))
+        {
+            foreach (var (name, hash) in wave.Ready)
+            {
+                wave.Kept[name] = new CutChange(
+                    wave.Logins[name], hash, null, false, wave.Planned.GetValueOrDefault(name), latest);
+                await sandbox.Tell(Verdict.Go, name);
+            }
+        }
+    }
+
+    private bool TooMany(Wave wave) =>
+        _failures + wave.Failed.Count() > guard.MaxFailures;
+
+    private void Consider(Wave wave, SandboxRun sandbox, Action seen)
+    {
+        lock (wave.Gate)
+        {
+            seen();
+            if (!wave.Decided && wave.Waiting.Count > 0 && wave.AllThere)
+            {
+                wave.Decided = true;
+                wave.Deciding = Task.Run(() => Decide(wave, sandbox));
+            }
+        }
+    }
+
+    /// <summary>The wave stays, but for the devices that failed; with too many of them, none of it stays.</summary>
+    private async Task Decide(Wave wave, SandboxRun sandbox)
+    {
+        foreach (var (block, input) in checks)
+        {
+            await Check(wave, block, input);
+        }
+
+        string[] waiting;
+        HashSet<string> good;
+        lock (wave.Gate)
+        {
+            if (!wave.AllThere)
+            {
+                // One has lost something meanwhile, and says so when it has it again.
+                wave.Decided = false;
+                return;
+            }
+
+            waiting = [.. wave.Waiting.Where(name => !wave.Ended.ContainsKey(name))];
+            good = TooMany(wave) ? [] : [.. waiting.Except(wave.Refused.Keys)];
+            wave.TakenBack = TooMany(wave);
+        }
+
+        if (good.Count > 0 && !await journals.RetryUntilAvailable(
+            journal => journal.Confirm(run, [.. good.Select(name => wave.Logins[name].DeviceId)], CancellationToken.None)))
+        {
+            return;
+        }
+
+        await recorder.Add(new RunEvent(clock.GetUtcNow(), "wave", null, Told(wave, good.Count)));
         foreach (var name in waiting)
         {
             var stays = good.Contains(name);
-            under.Kept[name] = under.Kept[name] with { Confirms = stays };
+            wave.Kept[name] = wave.Kept[name] with { Confirms = stays };
             await sandbox.Tell(stays ? Verdict.Confirm : Verdict.Back, name);
         }
     }
 
+    private static string Told(Wave wave, int good) => JsonSerializer.Serialize(
+        new
+        {
+            wave = wave.Number,
+            decision = good > 0 ? "confirmed" : "reverted",
+            devices = good,
+            failed = wave.Failed.Take(Named).Select(each => new { each.Name, each.Code, each.Message }),
+        },
+        Json.Api);
+
     /// <summary>A read block on devices that wait.</summary>
-    private async Task Check(Under under, BlockVersion block, JsonElement input, IReadOnlyList<string> names)
+    private async Task Check(Wave wave, BlockVersion block, JsonElement input)
     {
-        if (names.Count == 0)
+        string[] names;
+        lock (wave.Gate)
+        {
+            names = [.. wave.Waiting.Where(name => !wave.Refused.ContainsKey(name) && !wave.Ended.ContainsKey(name))];
+        }
+
+        if (names.Length == 0)
         {
             return;
         }
@@ -230,10 +301,12 @@ internal sealed class GuardedWaves(
             HardTimeout = RunGuard.BlockLimit,
         };
         var result = await play(
-            reads, [.. names.Select(name => under.Logins[name])], (_, told) => Task.FromResult(told.Type is not ("task" or "output")));
+            reads, [.. names.Select(name => wave.Logins[name])], (_, told) => Task.FromResult(told.Type is not ("task" or "output")));
         foreach (var device in result.Devices.Where(device => !device.Outcome.IsGood() || !Passed(device.Result)))
         {
-            under.Refused[device.Name] = $"{block.Slug} failed after the change, so it was taken back. {device.Message}".TrimEnd();
+            var found = device.Outcome.IsGood() ? $"It found {device.Result!.Value.GetRawText()}" : device.Message;
+            wave.Refused[device.Name] = $"{block.Slug} failed after the change, so it was taken back. "
+                + (found is { Length: > Quoted } ? found[..Quoted] + "…" : found);
         }
     }
 
@@ -242,205 +315,79 @@ internal sealed class GuardedWaves(
         result is not { ValueKind: JsonValueKind.Object } said || !said.TryGetProperty("passed", out var passed)
         || passed.ValueKind != JsonValueKind.False;
 
-    private DeviceReport Explained(Under under, SandboxDeviceResult device, DeviceReport told) =>
-        under.Refused.TryGetValue(device.Name, out var why) ? told with { Code = DeviceCode.GuardCheckFailed, Message = why }
-        : under.Unkept.Contains(device.Name) ? told with
+    private DeviceReport Explained(Wave wave, SandboxDeviceResult device, DeviceReport told) =>
+        wave.Refused.TryGetValue(device.Name, out var why) ? told with { Code = DeviceCode.GuardCheckFailed, Message = why.TrimEnd() }
+        : wave.Unkept.Contains(device.Name) ? told with
         {
             Code = DeviceCode.GuardUnsupported,
             Message = "The configuration is too large to be kept, so nothing was changed.",
         }
         : watch.Cancelled && device.Code is DeviceCode.NotConfirmed or null && !device.Outcome.IsGood()
             ? told with { Code = DeviceCode.Cancelled, Message = "The run was cancelled before the change was confirmed." }
-        : device.Code == DeviceCode.NotConfirmed && under.Decided
-            ? told with { Message = "Another device of its wave failed, so the whole wave was taken back." }
+        : wave.HeldBack && wave.Ready.ContainsKey(device.Name)
+            ? told with { Code = DeviceCode.MaxFailures, Message = $"{wave.Cause} Nothing of its wave was changed." }
+        : device.Code == DeviceCode.NotConfirmed ? told with
+        {
+            Message = wave.TakenBack ? $"{wave.Cause} The whole wave was taken back."
+                : "Its time was over before all devices of its wave were ready. A longer confirmSeconds may help.",
+        }
         : told.Code is null && !told.Outcome.IsGood() && watch.Stopped ? told with { Code = DeviceCode.WorkerStopped }
         : told;
 
-    private Task Tell(DateTimeOffset time, Cut device, string step, string? by = null) => recorder.Add(RunEvent.Of(
-        time, new GuardStep(
-            device.Login.DeviceId, step, device.Kind, by,
-            step is "confirmed" or "reverted" || device.Kind == GuardKind.Soft ? null : device.RevertsAt)));
-
-    /// <summary>Finds out what became of changes that were cut off, and puts back what does not go back by itself.</summary>
-    private async Task LookAfter(IReadOnlyList<Cut> cut)
+    /// <summary>A wave under way. Its devices are known by their alias.</summary>
+    private sealed class Wave(int number, IReadOnlyList<DeviceLogin> wave)
     {
-        foreach (var device in cut)
-        {
-            await Tell(clock.GetUtcNow(), device, GuardStep.Reverting);
-        }
+        /// <summary>From 1 on.</summary>
+        public int Number => number;
 
-        var left = cut.ToList();
-        while (left.Count > 0 && !watch.Lost && !watch.Stopped)
-        {
-            left = await Look(left);
-            var next = left.Select(device => device.Next).DefaultIfEmpty(clock.GetUtcNow()).Min();
-            while (left.Count > 0 && clock.GetUtcNow() < next && !watch.Lost && !watch.Stopped)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(200), clock);
-            }
-        }
-    }
-
-    /// <summary>Returns the devices of which nothing is known yet, with the time of their next look.</summary>
-    private async Task<List<Cut>> Look(List<Cut> all)
-    {
-        var due = all.FindAll(device => device.Next <= clock.GetUtcNow());
-        var seen = due.ToDictionary(device => device.Login.DeviceId.ToString(), _ => new Seen(), StringComparer.Ordinal);
-        var asked = new List<SandboxDevice>();
-        foreach (var device in due)
-        {
-            var text = device.IsSoft && !device.Confirms
-                ? await journals.RetryUntilAvailable<RunJournal, byte[]?>(
-                    journal => journal.Before(run, device.Login.DeviceId, CancellationToken.None)) : null;
-            asked.Add(SandboxDevice.Of(device.Login) with
-            {
-                Look = new SandboxLook(
-                    TextHash.Digits(device.Before), device.Wanted is { } wanted ? TextHash.Digits(wanted) : null, text),
-            });
-        }
-
-        var looks = job with { Id = Id("l"), HardTimeout = _longestLook, Guard = null, Devices = asked };
-        var result = await play(looks, [.. due.Select(device => device.Login)], (_, told) => Task.FromResult(Saw(seen, told)));
-        var (now, open) = (clock.GetUtcNow(), all.Except(due).ToList());
-        foreach (var device in due)
-        {
-            var name = $"{device.Login.DeviceId}";
-            var (found, told) = (seen[name], result.Devices.First(each => each.Name == name));
-            if (Concluded(device, found, now) is { } outcome)
-            {
-                await End(device, outcome, told);
-            }
-            else if (now > device.Latest + _patience)
-            {
-                await End(device, DeviceOutcome.Unknown, told);
-            }
-            else
-            {
-                // What has not gone back yet does so by its time; a device that does not answer may do so at any.
-                var waits = found.Armed && device.RevertsAt + _slack is var over && over > now;
-                open.Add(device with
-                {
-                    Next = waits ? device.RevertsAt + _slack : now + _between,
-                    Confirms = device.Confirms && (found.State is null or "as_wanted"),
-                });
-            }
-        }
-
-        return open;
-    }
-
-    private static bool Saw(Dictionary<string, Seen> seen, SandboxEvent told)
-    {
-        if (told.Type == "looked")
-        {
-            var data = JsonElement.Parse(told.Data);
-            seen[told.Device!] = new Seen(
-                data.GetProperty("state").GetString(), data.GetProperty("armed").ValueKind == JsonValueKind.String);
-        }
-        else if (told.Type == "reverted")
-        {
-            seen[told.Device!] = new Seen("as_before");
-        }
-
-        return told.Type is not ("task" or "output");
-    }
-
-    /// <summary>Null where it is not known yet.</summary>
-    private static DeviceOutcome? Concluded(Cut device, Seen found, DateTimeOffset now) => found switch
-    {
-        { State: null } or { Armed: true } => null,
-        { State: "as_before" } => DeviceOutcome.Reverted,
-        { State: "as_wanted" } when !device.IsSoft || device.Confirms => DeviceOutcome.Changed,
-        // It may be in the middle of going back.
-        _ => device.IsSoft || now < device.Latest ? null : DeviceOutcome.Unknown,
-    };
-
-    private async Task End(Cut device, DeviceOutcome outcome, SandboxDeviceResult look)
-    {
-        var was = device.Result;
-        _failures += outcome.IsGood() ? 0 : 1;
-        if (outcome == DeviceOutcome.Reverted)
-        {
-            await Tell(clock.GetUtcNow(), device, "reverted");
-        }
-
-        var (code, message) = outcome switch
-        {
-            DeviceOutcome.Changed => (DeviceCode.Verified, "The work was cut off; the device was found as wanted, and keeps it."),
-            DeviceOutcome.Reverted =>
-                (was?.Code ?? DeviceCode.WorkerLost, was?.Message ?? "The work was cut off, and the change went back."),
-            _ => (DeviceCode.NotVerified, $"The work was cut off, and what the device has is not known. {look.Message}".TrimEnd()),
-        };
-        await recorder.Report(new DeviceReport(
-            device.Login.DeviceId, outcome, outcome switch { DeviceOutcome.Changed => true, DeviceOutcome.Reverted => false, _ => null },
-            true, code, message, was?.Result?.GetRawText(), was is { Diff.Length: > 0 } ? was.Diff : null, device.Before,
-            outcome switch
-            {
-                DeviceOutcome.Changed => device.Wanted,
-                DeviceOutcome.Reverted => device.Before,
-                _ => null,
-            },
-            [])
-        {
-            Texts = outcome == DeviceOutcome.Changed && was?.Texts.FirstOrDefault(text => text.Name == "after") is { } after
-                ? new DeviceTexts(device.Login.Platform, null, after.Content) : null,
-        });
-    }
-
-    /// <summary>What a look has found.</summary>
-    /// <param name="State">as_before, as_wanted or other; null where the device could not be looked at.</param>
-    private sealed record Seen(string? State = null, bool Armed = false);
-
-    /// <summary>A device whose change may have begun.</summary>
-    /// <param name="Before">Hash of the configuration that it goes back to.</param>
-    /// <param name="Wanted">Hash of what was to be confirmed.</param>
-    /// <param name="Confirms">It was decided that the change stays.</param>
-    /// <param name="Kind">What takes it back; null where nobody knows.</param>
-    /// <param name="RevertsAt">When it has gone back by itself at the latest.</param>
-    private sealed record Cut(
-        DeviceLogin Login, string Before, string? Wanted, bool Confirms, GuardKind? Kind, DateTimeOffset RevertsAt)
-    {
-        /// <summary>What was known of it when it was cut off.</summary>
-        public SandboxDeviceResult? Result { get; init; }
-
-        /// <summary>When it is looked at.</summary>
-        public DateTimeOffset Next { get; init; }
-
-        public bool IsSoft => Kind == GuardKind.Soft;
-
-        /// <summary>From then on nothing changes by itself.</summary>
-        public DateTimeOffset Latest => RevertsAt + _slack;
-
-        public static Cut Of(DeviceLogin login, ClaimedDevice device, DateTimeOffset now) => new(
-            login, device.Kept!, device.Wanted, device.Confirms, device.Guard, device.RevertsAt ?? now);
-    }
-
-    /// <summary>A wave under way.</summary>
-    private sealed class Under(IReadOnlyList<DeviceLogin> wave)
-    {
         public Dictionary<string, DeviceLogin> Logins { get; } =
             wave.ToDictionary(device => device.DeviceId.ToString(), StringComparer.Ordinal);
 
-        /// <summary>Devices whose change may have begun.</summary>
-        public System.Collections.Concurrent.ConcurrentDictionary<string, Cut> Kept { get; } = new(StringComparer.Ordinal);
+        /// <summary>Held for what decides about the wave: who waits and who has ended.</summary>
+        public Lock Gate { get; } = new();
 
         /// <summary>What will take the change of a device back.</summary>
         public Dictionary<string, GuardKind?> Planned { get; } = new(StringComparer.Ordinal);
 
+        /// <summary>Devices that can be changed: the hash of the configuration before, which is kept.</summary>
+        public Dictionary<string, string> Ready { get; } = new(StringComparer.Ordinal);
+
         /// <summary>Devices whose configuration before could not be kept.</summary>
         public HashSet<string> Unkept { get; } = new(StringComparer.Ordinal);
 
-        /// <summary>Devices that wait for their confirmation.</summary>
+        /// <summary>Devices whose change may have begun.</summary>
+        public ConcurrentDictionary<string, CutChange> Kept { get; } = new(StringComparer.Ordinal);
+
+        /// <summary>Devices that are changed, have lost nothing, and wait for their confirmation.</summary>
         public HashSet<string> Waiting { get; } = new(StringComparer.Ordinal);
 
-        /// <summary>Devices with an outcome, and whether that is good.</summary>
-        public Dictionary<string, bool> Ended { get; } = new(StringComparer.Ordinal);
+        /// <summary>Devices with an outcome, and its code where that is a failure.</summary>
+        public ConcurrentDictionary<string, string?> Ended { get; } = new(StringComparer.Ordinal);
 
         /// <summary>Devices on which a read block failed, and why.</summary>
-        public System.Collections.Concurrent.ConcurrentDictionary<string, string> Refused { get; } = new(StringComparer.Ordinal);
+        public ConcurrentDictionary<string, string> Refused { get; } = new(StringComparer.Ordinal);
 
         public Task Deciding { get; set; } = Task.CompletedTask;
 
+        public bool Begun { get; set; }
+
         public bool Decided { get; set; }
+
+        /// <summary>Too many devices failed before anything was typed, or before anything was confirmed.</summary>
+        public bool HeldBack { get; set; }
+
+        public bool TakenBack { get; set; }
+
+        /// <summary>Nobody is waited for.</summary>
+        public bool AllThere => Logins.Keys.All(name => Waiting.Contains(name) || Ended.ContainsKey(name));
+
+        public IEnumerable<(string Name, string Code, string? Message)> Failed =>
+            Ended.Where(each => each.Value is not null).Select(each => (Logins[each.Key].Name, each.Value!, (string?)null))
+                .Concat(Refused.Select(each => (Logins[each.Key].Name, DeviceCode.GuardCheckFailed, (string?)each.Value)))
+                .DistinctBy(each => each.Name);
+
+        /// <summary>Why it goes back, in words.</summary>
+        public string Cause => Failed.FirstOrDefault() is (var name, var code, _) && name is not null
+            ? $"{name} failed ({code})." : "Too many devices failed in earlier waves.";
     }
 }

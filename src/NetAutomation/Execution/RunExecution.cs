@@ -165,7 +165,7 @@ internal sealed partial class RunExecution(
                 await recorder.Report(report.Code is null && !report.Outcome.IsGood() ? report with { Code = interrupted } : report);
             }
 
-            failures += result.Devices.Count(device => !device.Outcome.IsGood());
+            failures += result.Devices.Count(device => device.Outcome.IsFailure());
         }
 
         return new WorkEnd();
@@ -382,9 +382,6 @@ internal sealed partial class RunExecution(
             Restored = job.Restored,
         };
 
-    private static string? Hash(SandboxDeviceResult result, string text) =>
-        result.Texts.FirstOrDefault(each => each.Name == text) is { } found ? TextHash.Of(found.Content) : null;
-
     private static void Forget(IReadOnlyList<DeviceLogin> devices)
     {
         foreach (var device in devices)
@@ -397,8 +394,8 @@ internal sealed partial class RunExecution(
     {
         var report = new DeviceReport(
             DeviceId.Parse(result.Name), result.Outcome, result.Changed, result.Contacted, result.Code, result.Message,
-            result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, Hash(result, "before"),
-            Hash(result, result.Outcome == DeviceOutcome.Reverted ? "before" : "after"),
+            result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, result.BeforeHash,
+            result.Outcome == DeviceOutcome.Reverted ? result.BeforeHash : result.AfterHash,
             [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))])
         {
             Password = Learned(result, login),

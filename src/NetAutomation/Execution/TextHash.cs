@@ -9,6 +9,9 @@ internal static class TextHash
 
     public static string Of(byte[] text) => Kind + Convert.ToHexStringLower(SHA256.HashData(text));
 
+    /// <summary>Of what was given to it so far.</summary>
+    public static string Of(IncrementalHash text) => Kind + Convert.ToHexStringLower(text.GetCurrentHash());
+
     /// <summary>Its hexadecimal digits alone.</summary>
     public static string Digits(string hash) => hash[Kind.Length..];
 }

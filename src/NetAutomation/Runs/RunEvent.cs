@@ -6,7 +6,7 @@ using NetAutomation.Web;
 namespace NetAutomation.Runs;
 
 /// <summary>An event of a run. The journal gives it its number.</summary>
-/// <param name="Type">device_started, task, output, guard or device_outcome.</param>
+/// <param name="Type">device_started, task, output, guard, wave or device_outcome.</param>
 /// <param name="Data">A JSON object. That of a device_outcome is made when it is written.</param>
 /// <param name="Report">With device_outcome: the outcome, written together with the event.</param>
 /// <param name="Guard">With guard: what is written together with the event.</param>

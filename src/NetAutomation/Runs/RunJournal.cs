@@ -100,20 +100,15 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, Confi
         cancel);
 
     /// <summary>
-    /// Keeps the configuration that a change under guard goes back to. The change may begin once this is true: whoever comes after this
-    /// worker knows then what to look for.
+    /// Keeps the configuration that a change under guard goes back to.
     /// </summary>
     /// <param name="kind">What will take it back.</param>
-    /// <param name="revertsAt">When the device has gone back at the latest, whatever is armed.</param>
-    public Task<bool> Keep(
-        ClaimedRun run, SeenTexts seen, string hash, GuardKind? kind, DateTimeOffset revertsAt, CancellationToken cancel) => InTenant(
+    public Task<bool> Keep(ClaimedRun run, SeenTexts seen, string hash, GuardKind? kind, CancellationToken cancel) => InTenant(
         run,
         async () =>
         {
             var guard = kind is { } known ? Wire.Name(known) : null;
-            var kept = await Mark(
-                run, [seen.Device.Value],
-                $"before_hash = {hash}, kept_at = coalesce(kept_at, now()), guard = {guard}, reverts_at = {revertsAt}", cancel);
+            var kept = await Mark(run, [seen.Device.Value], $"before_hash = {hash}, guard = {guard}", cancel);
             if (kept)
             {
                 await history.Keep(run.Tenant, run.Id, run.Exclusive, [seen], cancel);
@@ -121,6 +116,17 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, Confi
 
             return kept;
         },
+        cancel);
+
+    /// <summary>
+    /// The changes of these devices may begin once this is true: whoever comes after this worker knows then what to look for.
+    /// </summary>
+    /// <param name="revertsAt">When they have gone back at the latest, whatever is armed.</param>
+    public Task<bool> Begin(
+        ClaimedRun run, IReadOnlyCollection<DeviceId> devices, DateTimeOffset revertsAt, CancellationToken cancel) => InTenant(
+        run,
+        () => Mark(
+            run, [.. devices.Select(device => device.Value)], $"kept_at = coalesce(kept_at, now()), reverts_at = {revertsAt}", cancel),
         cancel);
 
     /// <summary>The configuration that was kept of a device; null where it is no longer there.</summary>

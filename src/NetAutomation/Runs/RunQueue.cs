@@ -88,7 +88,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             select block, version, platforms, mode, writes, runs.next_attempt(r) is not null as may_go_on, input, timeout_seconds,
               rollout, trace_parent, guard, cancel_requested_at is not null as cancelled,
               (select count(*) from runs.run_device d where d.tenant_id = r.tenant_id and d.run_id = r.id
-                and outcome not in ('ok', 'changed'))::int as failures,
+                and outcome not in ('ok', 'changed', 'not_started'))::int as failures,
               (select secrets from runs.quote q where q.tenant_id = r.tenant_id and q.id = r.quote_id) as secrets
             from runs.run r where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
             """,

@@ -80,6 +80,9 @@ internal static class DeviceOutcomes
 
     /// <summary>The device is as it was wanted. Only that is billed, and not tried again.</summary>
     public static bool IsGood(this DeviceOutcome outcome) => outcome is DeviceOutcome.Ok or DeviceOutcome.Changed;
+
+    /// <summary>It counts for maxFailures. What was left alone, such as a device that is no longer as it was planned, does not.</summary>
+    public static bool IsFailure(this DeviceOutcome outcome) => !outcome.IsGood() && outcome != DeviceOutcome.NotStarted;
 }
 
 /// <summary>Sets of states in SQL. Literals, so that a partial index serves.</summary>

@@ -209,11 +209,11 @@ public sealed class GuardTests(PostgresServer postgres)
         (next.Cancelled, next.Devices.Count(device => device.Verify)).ShouldBe((true, 1));
     }
 
-    private static Task<bool> Keep(RunFixture fixture, ClaimedRun run, int device, DateTimeOffset until) => fixture.Journal(
+    private static async Task<bool> Keep(RunFixture fixture, ClaimedRun run, int device, DateTimeOffset until) => await fixture.Journal(
         journal => journal.Keep(
             run,
             new SeenTexts(DateTimeOffset.UtcNow, run.Devices[device].Id, new DeviceTexts("frr", "before\n"u8.ToArray(), null)), Hash,
-            GuardKind.Soft, until, default));
+            GuardKind.Soft, default)) && await fixture.Journal(journal => journal.Begin(run, [run.Devices[device].Id], until, default));
 
     private static JsonObject Guarded(RunFixture fixture, string guard = "{}")
     {

@@ -246,7 +246,10 @@ internal sealed partial class BubblewrapLauncher(
             answers = device.Answers.Select(each => new { pattern = each.Pattern, answer = each.Answer }), enable = device.Enables,
             enablePassword = device.EnablePassword, enableLevel = device.EnableLevel, hostKeySha256 = device.HostKeySha256,
             hostKey = device.HostKey, planned = device.Planned,
-            look = device.Look is not { } look ? null : new { before = look.Before, wanted = look.Wanted, text = look.Text },
+            look = device.Look is not { } look ? null : new
+            {
+                before = look.Before, wanted = look.Wanted, stays = look.Stays, ours = look.Ours, putsBack = look.PutsBack, text = look.Text,
+            },
             restored = device.Restored,
             options = new
             {

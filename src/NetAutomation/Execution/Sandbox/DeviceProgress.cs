@@ -17,6 +17,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     private readonly StringBuilder _diff = new();
     private readonly Dictionary<string, MemoryStream> _artifacts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, MemoryStream?> _texts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IncrementalHash> _hashes = new(StringComparer.Ordinal);
     private string? _code;
     private string _message = "";
     private JsonElement? _result;
@@ -28,7 +29,6 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     private bool _taskDone;
     // Of a change under guard.
     private volatile bool _begun;
-    private bool _confirmed;
     private bool _reverted;
     private bool _inTask;
 
@@ -38,6 +38,9 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
 
     /// <summary>The block handed over its result, which it does last, and nothing of what it handed over is missing.</summary>
     public bool Done => _result is not null && _lost is null;
+
+    /// <summary>Something on it has failed, or it was never played.</summary>
+    public bool HasFailed => _excluded || _code is not null;
 
     /// <summary>The last outcome that was announced: a later fault is announced, too.</summary>
     public DeviceOutcome? Announced { get; set; }
@@ -58,12 +61,12 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     /// <summary>From here on a change under guard may be there.</summary>
     public void Begin() => _begun = true;
 
-    /// <param name="step">confirmed or reverted; any other says nothing of the device.</param>
-    public void Guard(string step)
-    {
-        _confirmed |= step == "confirmed";
-        _reverted |= step == "reverted";
-    }
+    /// <summary>The device has its configuration before again.</summary>
+    public void Revert() => _reverted = true;
+
+    /// <summary>Of a configuration of the device, however large; null where none was told.</summary>
+    public string? Hash(string which) =>
+        _hashes.GetValueOrDefault(which) is { } hash ? TextHash.Of(hash) : null;
 
     /// <summary>A configuration of the device that is here whole; null where none is.</summary>
     public byte[]? Whole(string which) => _texts.GetValueOrDefault(which)?.ToArray();
@@ -185,7 +188,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         }
     }
 
-    /// <summary>A configuration of the device, in pieces. What does not fit is left out: nothing depends on it.</summary>
+    /// <summary>A configuration of the device, in pieces. What does not fit is left out, but for its hash.</summary>
     /// <param name="over">Nobody reads the events of the run any more.</param>
     public async Task Text(string which, bool first, byte[] piece, Task over)
     {
@@ -193,7 +196,10 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         {
             room.Change(-(_texts.GetValueOrDefault(which)?.Length ?? 0));
             _texts[which] = new MemoryStream();
+            _hashes[which] = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         }
+
+        _hashes.GetValueOrDefault(which)?.AppendData(piece);
 
         if (_texts.GetValueOrDefault(which) is not { } text)
         {
@@ -219,7 +225,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
             return Make(DeviceOutcome.Reverted, _code ?? stopCode, _message.Length > 0 ? _message : null);
         }
 
-        if (_begun && !Done && !(_confirmed && failed == true))
+        if (_begun && !Done)
         {
             return Make(DeviceOutcome.Unknown, _code ?? stopCode, _message.Length > 0 ? _message : null) with { Open = true };
         }
@@ -292,6 +298,8 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         Done ? _handedOver : [])
     {
         Kept = _begun,
+        BeforeHash = Hash("before"),
+        AfterHash = Hash("after"),
         Texts = [.. from text in _texts where text.Value is not null select new SandboxArtifact(text.Key, text.Value.ToArray())],
     };
 

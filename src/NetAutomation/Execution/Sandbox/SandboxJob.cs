@@ -32,8 +32,11 @@ internal sealed record SandboxJob(
 /// <summary>What a change that was cut off may have left on a device.</summary>
 /// <param name="Before">SHA-256, in hexadecimal, of the configuration that it goes back to.</param>
 /// <param name="Wanted">Of what was to be confirmed; null where it did not come to that.</param>
-/// <param name="Text">The configuration before; where it is given, the device is put back to it unless it goes back by itself.</param>
-internal sealed record SandboxLook(string Before, string? Wanted, byte[]? Text);
+/// <param name="Stays">It was decided that the change stays: it is confirmed and saved. Otherwise it goes back.</param>
+/// <param name="Ours">What is armed is what the run has armed.</param>
+/// <param name="PutsBack">Nothing on the device takes the change back, so the text before is typed.</param>
+/// <param name="Text">The configuration before; null where it is not needed.</param>
+internal sealed record SandboxLook(string Before, string? Wanted, bool Stays, bool Ours, bool PutsBack, byte[]? Text);
 
 /// <summary>A device under an opaque alias; only the dial knows its real address.</summary>
 /// <param name="HostKeySha256">The pin in OpenSSH's form, <c>SHA256:…</c>. Only a probe may go without.</param>

@@ -84,6 +84,12 @@ internal sealed record SandboxDeviceResult(
     /// </summary>
     public bool Open { get; init; }
 
+    /// <summary>The hash of the configuration before; null where it was not read.</summary>
+    public string? BeforeHash { get; init; }
+
+    /// <summary>The hash of the configuration after; null where it was not read.</summary>
+    public string? AfterHash { get; init; }
+
     /// <summary>The configuration before was handed over, and is kept.</summary>
     public bool Kept { get; init; }
 
@@ -99,12 +105,12 @@ internal sealed record SandboxResult(IReadOnlyList<SandboxDeviceResult> Devices,
 /// <param name="Type">
 /// <c>device_started</c>, <c>task</c>, <c>output</c> or <c>device_outcome</c>; those that no customer sees: <c>login</c>, where a device
 /// was let in by one of two passwords; of a guard <c>keep</c>, where a change waits for <see cref="Verdict.Go"/>, <c>waits</c>, where it
-/// waits for <see cref="Verdict.Confirm"/>, <c>over</c>, where nothing more comes of it, <c>planned</c>, <c>armed</c>,
-/// <c>confirmed</c>, <c>reverted</c>; <c>looked</c>.
+/// waits for <see cref="Verdict.Confirm"/>, <c>unready</c>, where it does so no more, <c>over</c>, where nothing more comes of it,
+/// <c>planned</c>, <c>armed</c>, <c>confirmed</c>, <c>reverted</c>; of a look <c>looked</c>, <c>kept</c>, <c>reverted</c>.
 /// </param>
 /// <param name="Data">A JSON object, scrubbed and at most 16 KiB; empty on <c>device_outcome</c>.</param>
 /// <param name="Outcome">Set on <c>device_outcome</c>.</param>
-/// <param name="Text">The configuration before with <c>keep</c>, and that after with <c>waits</c>; null where it is too large.</param>
+/// <param name="Text">The configuration before with <c>keep</c>; null where it is too large.</param>
 internal sealed record SandboxEvent(
     DateTimeOffset Time, string Type, string? Device, string Data, SandboxDeviceResult? Outcome = null, byte[]? Text = null);
 

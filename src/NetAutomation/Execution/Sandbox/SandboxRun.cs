@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using NetAutomation.Runs;
+using NetAutomation.Web;
 
 namespace NetAutomation.Execution.Sandbox;
 
@@ -294,13 +295,24 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
                 device.Undo(message);
                 break;
             case "over" when job is { Guard: not null, Check: false }:
+                var end = device.Conclude(device.HasFailed ? true : null, ended: false, null);
+                await Emit(kind, device.Name, new JsonObject { ["outcome"] = Wire.Name(end.Outcome), ["code"] = end.Code });
+                break;
+            case "unready":
                 await Emit(kind, device.Name, []);
                 break;
-            case "keep" or "waits":
-                await Emit(kind, device.Name, [], text: device.Whole(kind == "keep" ? "before" : "after"));
+            case "keep":
+                await Emit(kind, device.Name, [], text: device.Whole("before"));
                 break;
-            case "planned" or "armed" or "confirmed" or "reverted" or "looked":
-                device.Guard(kind);
+            case "waits":
+                await Emit(kind, device.Name, new JsonObject { ["hash"] = device.Hash("after") });
+                break;
+            case "planned" or "armed" or "confirmed" or "kept" or "reverted" or "looked":
+                if (kind == "reverted")
+                {
+                    device.Revert();
+                }
+
                 await Emit(kind, device.Name, JsonNode.Parse(message.GetRawText())!.AsObject());
                 break;
             case "result":
