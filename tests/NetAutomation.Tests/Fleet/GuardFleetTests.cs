@@ -59,6 +59,11 @@ public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
             "ios-d01:reverted(guard_check_failed) ios-d02:reverted(not_confirmed) ios-d03:not_started(max_failures)", fleet.Report());
         (ended["state"]!.GetValue<string>(), ended["charged"]!["amount"]!.GetValue<string>(), (int)ended["summary"]!["reverted"]!)
             .ShouldBe(("failed", "0.000000", 2));
+        // Whoever reads it finds which check failed where, and what it found.
+        $"{(await fleet.Devices(run))["ios-d02"]["message"]}".ShouldStartWith("ios-d01 failed (guard_check_failed).");
+        var told = (await Events(fleet, run, "wave")).ShouldHaveSingleItem()["data"]!;
+        ($"{told["wave"]}", $"{told["decision"]}", $"{told["failed"]![0]!["name"]}").ShouldBe(("1", "reverted", "ios-d01"));
+        $"{told["failed"]![0]!["message"]}".ShouldContain("10.44.0.1");
         (await ios.Text("d01")).ShouldBe(before[0]);
         (await ios.Text("d02")).ShouldBe(before[1]);
     }
@@ -75,6 +80,73 @@ public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
 
         (await fleet.Outcomes(run)).ShouldBe("ios-d01:changed ios-d02:reverted(task_failed)", fleet.Report());
         ios.Journal("d01").ShouldContain("confirm");
+    }
+
+    [Fact]
+    public async Task Device_that_is_no_longer_as_planned_is_left_alone_and_the_others_of_its_wave_are_changed()
+    {
+        using var ios = await Ios("127.72.6.1");
+        await using var fleet = await Start(ios);
+        await fleet.StartWorker("worker");
+        var plan = (await RunFixture.Post(
+            fleet.Client, "/v1/plans", Guarded(fleet, ["ios-d01", "ios-d02"], new { }), null, 202))["id"]!.GetValue<string>();
+        await Eventually.Holds(
+            async () => $"{(await RunFixture.Get(fleet.Client, $"/v1/plans/{plan}"))["state"]}" == "ready", "the plan", fleet.Report);
+        await ios.Type("d01", "hostname other");
+        var run = await fleet.StartRun(new JsonObject { ["planId"] = plan });
+        await fleet.Ended(run);
+
+        (await fleet.Outcomes(run)).ShouldBe("ios-d01:not_started(drift) ios-d02:changed", fleet.Report());
+        ios.Journal("d01").ShouldNotContain(each => each.StartsWith("arm", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Wave_with_a_device_that_lets_nobody_in_is_not_begun_on_any_other()
+    {
+        using var ios = await Ios("127.72.7.1");
+        await using var fleet = await Start(ios);
+        await fleet.StartWorker("worker");
+        ios.Trouble(new { d02 = new { vtys = 0 } });
+        var run = await fleet.StartRun(Guarded(fleet, ["ios-d01", "ios-d02"], new { waves = new[] { 2 } }));
+        await fleet.Ended(run);
+
+        (await fleet.Outcomes(run)).ShouldStartWith("ios-d01:not_started(max_failures) ios-d02:", Case.Sensitive, fleet.Report());
+        $"{(await fleet.Devices(run))["ios-d01"]["message"]}".ShouldStartWith("ios-d02 failed (");
+        ios.Journal("d01").ShouldNotContain(each => each.StartsWith("arm", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Change_that_is_confirmed_and_could_not_be_saved_is_saved_by_a_look_and_charged()
+    {
+        using var ios = await Ios("127.72.8.1");
+        await using var fleet = await Start(ios);
+        await fleet.StartWorker("worker");
+        ios.Trouble(new { d01 = new { refuse = "^write memory" } });
+        var run = await fleet.StartRun(Guarded(fleet, ["ios-d01"], new { }));
+        await Eventually.Holds(
+            async () => $"{(await fleet.Devices(run))["ios-d01"]["phase"]}" == "reverting", "the look", fleet.Report);
+        ios.Trouble(new { });
+        var ended = await fleet.Ended(run);
+
+        (await fleet.Outcomes(run)).ShouldBe("ios-d01:changed(verified)", fleet.Report());
+        ended["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.150000");
+        ios.Journal("d01").Where(each => each is "confirm" or "save").ShouldBe(["confirm", "save"]);
+    }
+
+    [Fact]
+    public async Task Change_that_is_confirmed_and_cannot_be_saved_is_told_to_be_there_and_costs_nothing()
+    {
+        using var ios = await Ios("127.72.9.1");
+        await using var fleet = await Start(ios);
+        await fleet.StartWorker("worker");
+        ios.Trouble(new { d01 = new { refuse = "^write memory" } });
+        var run = await fleet.StartRun(Guarded(fleet, ["ios-d01"], new { }));
+        var ended = await fleet.Ended(run);
+
+        (await fleet.Outcomes(run)).ShouldBe("ios-d01:failed(task_failed)", fleet.Report());
+        var device = (await fleet.Devices(run))["ios-d01"];
+        ((bool)device["changed"]!, ended["charged"]!["amount"]!.GetValue<string>()).ShouldBe((true, "0.000000"));
+        $"{device["message"]}".ShouldContain("is not saved");
     }
 
     [Fact]
