@@ -18,10 +18,11 @@ public sealed class LargeConfigsTests(HistoryFixture fixture)
     public async Task Device_with_another_large_text_at_each_reading_takes_the_memory_of_few_texts()
     {
         var (tenant, devices) = await fixture.Tenant();
+        var texts = Enumerable.Range(0, Count).Select(Text).ToList();
         await using var memory = new Memory();
-        for (var number = 0; number < Count; number++)
+        foreach (var text in texts)
         {
-            await fixture.Keep(tenant, devices[0], Text(number));
+            await fixture.Keep(tenant, devices[0], text);
         }
 
         (await tenant.Client.Call("PUT", "/v1/config-retention", new { days = 396, configs = 5 }, "*")).Must(System.Net.HttpStatusCode.OK);
@@ -34,7 +35,7 @@ public sealed class LargeConfigsTests(HistoryFixture fixture)
 
         foreach (var version in new[] { 4, 6, 8 })
         {
-            (await HistoryFixture.Text(tenant.Client, devices[0], configs[8 - version])).ShouldBe(Text(version - 1));
+            (await HistoryFixture.Text(tenant.Client, devices[0], configs[8 - version])).ShouldBe(texts[version - 1]);
         }
 
         (await fixture.Runs.Scalar<int>($"select max(plain) from history.pack where device_id = '{devices[0].Value}'"))
