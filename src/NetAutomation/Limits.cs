@@ -32,5 +32,8 @@ internal static class Limits
         new(
             "artifact_bytes", 50L << 30, "byte",
             "Artifacts, results and diffs of the runs that ended in the month; above it no run starts.", Monthly: true),
+        new(
+            "history_bytes", 20L << 30, "byte",
+            "Configurations in the history, as they are stored. Above it nothing is refused: the oldest of the device that has most go."),
     ];
 }

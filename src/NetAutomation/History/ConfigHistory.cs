@@ -1,3 +1,4 @@
+using NetAutomation.History.Retain;
 using NetAutomation.History.Store;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
@@ -6,7 +7,7 @@ using NetAutomation.Web;
 namespace NetAutomation.History;
 
 /// <summary>Keeps the configurations that runs have read.</summary>
-internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
+internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals, HistoryRoom room)
 {
     /// <summary>
     /// Keeps them in the caller's transaction, that of the outcomes. A device that was deleted meanwhile has no history.
@@ -25,10 +26,15 @@ internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
             where tenant_id = {tenant.Value} and device_id = any ({devices}) order by device_id for update
             """,
             cancel);
-        var known = rows.ToDictionary(row => row.DeviceId);
+        var (known, grown) = (rows.ToDictionary(row => row.DeviceId), false);
         foreach (var each in seen.Where(each => there.Contains(each.Device)).OrderBy(each => each.Device))
         {
-            await Keep(tenant, run, writes, each, known.GetValueOrDefault(each.Device), cancel);
+            grown |= await Keep(tenant, run, writes, each, known.GetValueOrDefault(each.Device), cancel);
+        }
+
+        if (grown)
+        {
+            await room.Make(tenant, cancel);
         }
     }
 
@@ -80,10 +86,12 @@ internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
         }
 
         using var seal = await seals.Of(db, row.TenantKeyVersion, cancel);
-        return TextLines.Bytes(await new TextChain(db, tenant, row, seal).Read(version, cancel));
+        return (await new TextChain(db, tenant, row, seal).Read(version, cancel)).Bytes.ToArray();
     }
 
-    private async Task Keep(TenantId tenant, RunId run, bool writes, SeenTexts seen, ChainRow? row, CancellationToken cancel)
+    /// <summary>True where the device's texts take more than before.</summary>
+    private async Task<bool> Keep(
+        TenantId tenant, RunId run, bool writes, SeenTexts seen, ChainRow? row, CancellationToken cancel)
     {
         var texts = new List<(ConfigReason Kind, byte[] Text)>();
         if (seen.Texts.Before is { } before)
@@ -98,7 +106,7 @@ internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
 
         if (texts.Count == 0)
         {
-            return;
+            return false;
         }
 
         using var seal = row is null ? await seals.Newest(db, tenant, cancel) : await seals.Of(db, row.TenantKeyVersion, cancel);
@@ -111,36 +119,60 @@ internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
             var (version, added, removed) = await chain.See(text, cancel);
             if (first && number == 0 && version == 1)
             {
-                added = TextLines.Count(TextLines.Of(text));
+                added = TextLines.Of(text).Shown;
             }
 
             // In the order of the reading, also within a millisecond.
-            var id = Guid.CreateVersion7(seen.Time.AddMilliseconds(number));
-            db.SendWithNext(
-                $"""
-                insert into history.config (
-                  tenant_id, device_id, id, run_id, version, added, removed, kind, platform)
-                values ({tenant.Value}, {seen.Device.Value}, {id}, {run.Value}, {version}, {added}, {removed}, {Wire.Name(kind)},
-                  {seen.Texts.Platform})
-                """);
+            Note(tenant, run, seen, kind, seen.Time.AddMilliseconds(number), (version, added, removed));
         }
 
         if (chain.Row != row)
         {
             await chain.Save(cancel);
         }
+
+        return first || chain.Row.Bytes > row.Bytes;
+    }
+
+    /// <summary>
+    /// A text that is only read again makes the config before it last longer; whatever a run that writes reads is a config of its own.
+    /// </summary>
+    private void Note(
+        TenantId tenant, RunId run, SeenTexts seen, ConfigReason kind, DateTimeOffset time, (int Version, int Added, int Removed) text)
+    {
+        var (tenantId, device, platform, at) = (tenant.Value, seen.Device.Value, seen.Texts.Platform, time.UtcDateTime);
+        FormattableString again = kind == ConfigReason.Backup
+            ? (FormattableString)$"""
+                select tenant_id, device_id, id, {at}, 2 from (
+                  select tenant_id, device_id, id, version, platform from history.config
+                  where tenant_id = {tenantId} and device_id = {device} order by id desc limit 1) c
+                where version = {text.Version} and platform = {platform}
+                """
+            : $"select null::uuid, null, null, null, null where false";
+        db.SendWithNext(
+            $"""
+            with again as (
+              insert into history.spell as s (tenant_id, device_id, id, last_at, readings) {again}
+              on conflict (tenant_id, device_id, id) do update
+                set last_at = greatest(s.last_at, excluded.last_at), readings = s.readings + 1
+              returning id)
+            insert into history.config (tenant_id, device_id, id, run_id, version, added, removed, kind, platform)
+            select {tenantId}, {device}, {Guid.CreateVersion7(time)}, {run.Value}, {text.Version}, {text.Added}, {text.Removed},
+              {Wire.Name(kind)}, {platform}
+            where not exists (select from again)
+            """);
     }
 
     /// <summary>The row of a device with its first text; of another process, where that was faster.</summary>
     private async Task<ChainRow> Begin(TenantId tenant, SeenTexts seen, TextSeal seal, byte[] text, CancellationToken cancel)
     {
         var (device, digest) = (seen.Device, TextChain.Digest(tenant, seen.Device, seal, text));
+        var whole = TextChain.First(tenant, device, seal, text);
         string[] platforms = [seen.Texts.Platform];
         await db.Execute(
             $"""
-            insert into history.device (tenant_id, device_id, platforms, tenant_key_version, newest, digest, last, whole)
-            values ({tenant.Value}, {device.Value}, {platforms}, {seal.Version}, 1, {digest}, 1,
-                    {TextChain.First(tenant, device, seal, text)})
+            insert into history.device (tenant_id, device_id, platforms, tenant_key_version, newest, digest, last, whole, bytes)
+            values ({tenant.Value}, {device.Value}, {platforms}, {seal.Version}, 1, {digest}, 1, {whole}, {whole.Length})
             on conflict do nothing
             """,
             cancel);

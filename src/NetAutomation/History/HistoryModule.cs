@@ -11,7 +11,7 @@ internal static class HistoryModule
     public static void AddHistory(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddScoped<ConfigHistory>().AddScoped<ConfigTexts>();
+        services.AddScoped<ConfigHistory>().AddScoped<ConfigTexts>().AddScoped<HistoryRoom>();
         services.AddSingleton(new ExportPart("config", ExportConfigs.Rows));
     }
 

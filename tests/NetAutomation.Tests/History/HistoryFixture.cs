@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.History;
+using NetAutomation.History.Retain;
 using NetAutomation.Persistence;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
@@ -47,13 +48,21 @@ public sealed class HistoryFixture(PostgresServer postgres) : IAsyncLifetime
         await transaction.CommitAsync();
     }
 
+    /// <summary>The scheduler's turn.</summary>
+    internal async Task Forget()
+    {
+        await using var scope = Runs.Host.Services.CreateAsyncScope();
+        await ActivatorUtilities.CreateInstance<ForgetConfigs>(scope.ServiceProvider).Run(CancellationToken.None);
+    }
+
     /// <summary>The device's configs, newest first.</summary>
-    internal static async Task<List<JsonElement>> Configs(HttpClient client, DeviceId device)
+    internal static async Task<List<JsonElement>> Configs(HttpClient client, DeviceId device, string query = "")
     {
         var (items, after) = (new List<JsonElement>(), "");
         while (true)
         {
-            var page = (await client.Call("GET", $"/v1/devices/{device}/configs?limit=200{after}")).Must(System.Net.HttpStatusCode.OK).Json;
+            var page = (await client.Call("GET", $"/v1/devices/{device}/configs?limit=200{query}{after}"))
+                .Must(System.Net.HttpStatusCode.OK).Json;
             items.AddRange(page.GetProperty("items").EnumerateArray());
             if (page.GetProperty("next").GetString() is not { } next)
             {

@@ -73,13 +73,85 @@ public sealed class KeepConfigsTests(HistoryFixture fixture, PostgresServer post
         }
 
         var configs = await HistoryFixture.Configs(tenant.Client, devices[0]);
-        configs.Select(config => config.Number("version")).ShouldBe([2, 2, 1, 2, 1, 1]);
-        configs.Select(config => (config.Number("linesAdded"), config.Number("linesRemoved"))).ShouldBe(
-            [(0, 0), (1, 0), (0, 1), (1, 0), (0, 0), (3, 0)]);
+        configs.Select(config => config.Number("version")).ShouldBe([2, 1, 2, 1]);
+        configs.Select(config => (config.Number("linesAdded"), config.Number("linesRemoved"))).ShouldBe([(1, 0), (0, 1), (1, 0), (3, 0)]);
+        configs.Select(config => config.Number("readings")).ShouldBe([2, 1, 1, 2]);
         foreach (var config in configs)
         {
             (await HistoryFixture.Text(tenant.Client, devices[0], config)).ShouldBe(config.Number("version") == 1 ? Text : Changed);
         }
+    }
+
+    [Fact]
+    public async Task Text_that_is_only_read_again_makes_the_one_before_it_last_longer()
+    {
+        var (tenant, devices) = await fixture.Tenant();
+        var time = DateTimeOffset.UtcNow.AddDays(-3);
+        await fixture.Keep(tenant, devices[0], Text, Changed, writes: true, time: time);
+        await fixture.Keep(tenant, devices[0], Changed, time: time.AddHours(5));
+        await fixture.Keep(tenant, devices[0], Changed, time: time.AddHours(9));
+        await fixture.Keep(tenant, devices[0], Changed, writes: true, time: time.AddHours(10));
+        // The same bytes are another configuration on another platform.
+        await fixture.Keep(tenant, devices[0], Changed, platform: "bird", time: time.AddHours(11));
+
+        var configs = await HistoryFixture.Configs(tenant.Client, devices[0]);
+        configs.Select(config => config.Word("kind")).ShouldBe(["backup", "before", "after", "before"]);
+        configs.Select(config => config.Number("readings")).ShouldBe([1, 1, 3, 1]);
+        configs[2].GetProperty("lastSeen").GetDateTimeOffset().ShouldBe(time.AddHours(9), TimeSpan.FromMilliseconds(2));
+        configs[3].GetProperty("lastSeen").GetDateTimeOffset().ShouldBe(configs[3].GetProperty("time").GetDateTimeOffset());
+    }
+
+    [Fact]
+    public async Task Timeline_is_filtered_by_change_time_kind_and_run()
+    {
+        var (tenant, devices) = await fixture.Tenant();
+        var (time, run) = (DateTimeOffset.UtcNow.AddDays(-3), RunId.New());
+        await fixture.Keep(tenant, devices[0], Text, time: time);
+        await fixture.Keep(tenant, devices[0], Text, time: time.AddHours(4));
+        await fixture.Keep(tenant, devices[0], Text, Changed, run: run, writes: true, time: time.AddHours(6));
+        await fixture.Keep(tenant, devices[0], Text, time: time.AddHours(8));
+
+        foreach (var (query, kinds) in new[]
+        {
+            ("", "backup after before backup"), ("&changed=true", "backup after backup"), ("&changed=false", "before"),
+            ("&kind=backup", "backup backup"), ("&kind=after", "after"), ($"&runId={run}", "after before"),
+            ($"&from={Hour(7)}", "backup"), ($"&from={Hour(3)}&to={Hour(7)}", "after before backup"), ($"&to={Hour(5)}", "backup"),
+            ($"&from={Hour(5)}&to={Hour(7)}&changed=true", "after"), ($"&to={Hour(-1)}", ""), ($"&runId={RunId.New()}", ""),
+        })
+        {
+            var found = await HistoryFixture.Configs(tenant.Client, devices[0], query);
+            string.Join(' ', found.Select(config => config.Word("kind"))).ShouldBe(kinds, query);
+        }
+
+        var path = $"/v1/devices/{devices[0]}/configs";
+        (await tenant.Client.Call("GET", $"{path}?kind=other")).Must(System.Net.HttpStatusCode.UnprocessableEntity)
+            .Faults.ShouldBe(["/kind unknown"]);
+        var next = (await tenant.Client.Call("GET", $"{path}?limit=1&changed=true")).Json.Word("next");
+        (await tenant.Client.Call("GET", $"{path}?limit=1&changed=true&after={next}")).Json.GetProperty("items")[0].Word("kind")
+            .ShouldBe("after");
+
+        string Hour(int hour) => Uri.EscapeDataString($"{time.AddHours(hour):O}");
+    }
+
+    [Fact]
+    public async Task Text_is_read_while_it_moves_into_a_pack()
+    {
+        var (tenant, devices) = await fixture.Tenant();
+        await fixture.Keep(tenant, devices[0], "hostname first\n");
+        var first = (await HistoryFixture.Configs(tenant.Client, devices[0]))[0];
+        var keeps = Task.Run(async () =>
+        {
+            for (var day = 0; day < 200; day++)
+            {
+                await fixture.Keep(tenant, devices[0], $"hostname r{day}\n");
+            }
+        });
+        do
+        {
+            (await HistoryFixture.Text(tenant.Client, devices[0], first)).ShouldBe("hostname first\n");
+        }
+        while (!keeps.IsCompleted);
+        await keeps;
     }
 
     [Fact]
@@ -118,7 +190,7 @@ public sealed class KeepConfigsTests(HistoryFixture fixture, PostgresServer post
         await Task.WhenAll(Enumerable.Range(0, 8).Select(number => fixture.Keep(tenant, devices[0], number % 2 == 0 ? Text : Changed)));
 
         var configs = await HistoryFixture.Configs(tenant.Client, devices[0]);
-        configs.Count.ShouldBe(8);
+        configs.Sum(config => config.Number("readings")).ShouldBe(8);
         configs.Select(config => config.Number("version")).Distinct().Order().ShouldBe([1, 2]);
     }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using NetAutomation.History.Read;
 using NetAutomation.History.Store;
 
@@ -14,28 +15,44 @@ public sealed class LineDiffTests
         {
             var (from, to) = (Text(random), Text(random));
 
-            Delta.Apply(from, Delta.Of(from, to)).ShouldBe(to, $"seed {seed}, round {round}");
-            LineDiff.Between(from, to).Sum(edit => edit.Remove + edit.Add)
+            Changed(from, to).ShouldBe(Lines(to).Bytes.ToArray(), $"seed {seed}, round {round}");
+            LineDiff.Between(Lines(from), Lines(to)).Sum(edit => edit.Remove + edit.Add)
                 .ShouldBe(from.Length + to.Length - (2 * Common(from, to)), $"seed {seed}, round {round}");
         }
     }
 
-    [Fact]
-    public void Texts_that_have_nothing_in_common_are_told_apart_at_once()
+    [Theory]
+    [InlineData(20_000)]
+    [InlineData(300_000)]
+    public void Texts_that_have_nothing_in_common_are_told_apart_at_once(int lines)
     {
-        var (from, to) = (Lines("a", 20_000), Lines("b", 20_000));
+        var (from, to) = (Many("a", lines), Many("b", lines));
 
-        Delta.Apply(from, Delta.Of(from, to)).ShouldBe(to);
-        LineDiff.Between(from, to).ShouldHaveSingleItem().ShouldBe(new Edit(0, 20_000, 20_000));
+        Changed(from, to).ShouldBe(Lines(to).Bytes.ToArray());
+        LineDiff.Between(Lines(from), Lines(to)).ShouldHaveSingleItem().ShouldBe(new Edit(0, lines, lines));
     }
 
     [Fact]
     public void A_pack_gives_back_every_text()
     {
         var random = new Random(7);
-        var texts = Enumerable.Range(0, 100).Select(_ => Text(random)).ToList();
+        var texts = Enumerable.Range(0, 100).Select(_ => Lines(Text(random)).Bytes.ToArray()).ToList();
+        using var pack = new Pack();
 
-        Delta.Unpack(Delta.Pack(texts)).ShouldBe(texts);
+        texts.ShouldAllBe(text => pack.Add(TextLines.Of(text)));
+
+        Delta.Unpack(pack.Squeeze()).Select(text => text.Bytes.ToArray()).ShouldBe(texts);
+    }
+
+    [Fact]
+    public void A_pack_takes_one_text_of_any_size_and_no_more_than_it_has_room_for()
+    {
+        using var pack = new Pack();
+
+        pack.Add(TextLines.Of(new byte[Pack.Most + 1])).ShouldBeTrue();
+        pack.Add(TextLines.Of("another"u8)).ShouldBeFalse();
+
+        Delta.Unpack(pack.Squeeze()).ShouldHaveSingleItem().Bytes.Length.ShouldBe(Pack.Most + 1);
     }
 
     [Fact]
@@ -44,7 +61,7 @@ public sealed class LineDiffTests
         string[] from = [.. Enumerable.Range(1, 20).Select(number => $"line {number}"), ""];
         string[] to = [.. from.Select(line => line == "line 10" ? "line ten" : line)];
 
-        UnifiedDiff.Of(from, to, LineDiff.Between(from, to), line => line, "a", "b").ShouldBe(
+        Unified(from, to).ShouldBe(
             """
             --- a
             +++ b
@@ -59,15 +76,26 @@ public sealed class LineDiffTests
              line 13
 
             """);
-        UnifiedDiff.Of([""], ["new", ""], LineDiff.Between([""], ["new", ""]), line => line, "a", "b").ShouldBe(
+        Unified([""], ["new", ""]).ShouldBe(
             "--- a\n+++ b\n@@ -0,0 +1,1 @@\n+new\n");
-        UnifiedDiff.Of(from, from, LineDiff.Between(from, from), line => line, "a", "b").ShouldBeEmpty();
+        Unified(from, from).ShouldBeEmpty();
     }
 
     private static string[] Text(Random random) =>
         [.. Enumerable.Range(0, random.Next(12)).Select(_ => $"{(char)('a' + random.Next(4))}"), ""];
 
-    private static string[] Lines(string begin, int count) => [.. Enumerable.Range(0, count).Select(number => $"{begin}{number}")];
+    private static TextLines Lines(string[] lines) => TextLines.Of(Encoding.UTF8.GetBytes(string.Join('\n', lines)));
+
+    private static byte[] Changed(string[] from, string[] to) =>
+        Delta.Apply(Lines(from), Delta.Of(Lines(from), Lines(to))).Bytes.ToArray();
+
+    private static string Unified(string[] from, string[] to)
+    {
+        var (before, after) = (Lines(from), Lines(to));
+        return UnifiedDiff.Of(before, after, LineDiff.Between(before, after), line => line, "a", "b");
+    }
+
+    private static string[] Many(string begin, int count) => [.. Enumerable.Range(0, count).Select(number => $"{begin}{number}")];
 
     // The longest common part, by the book.
     private static int Common(string[] from, string[] to)

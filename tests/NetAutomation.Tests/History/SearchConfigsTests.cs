@@ -33,6 +33,27 @@ public sealed class SearchConfigsTests(HistoryFixture fixture) : IClassFixture<H
     }
 
     [Fact]
+    public async Task Hit_names_its_device_and_configuration_and_devices_without_one_are_counted()
+    {
+        var (tenant, devices) = await fixture.Tenant(3);
+        var time = DateTimeOffset.UtcNow.AddDays(-3);
+        await fixture.Keep(tenant, devices[1], "hostname core\n", time: time);
+        await fixture.Keep(tenant, devices[1], "hostname other\n", time: time.AddHours(1));
+        await fixture.Keep(tenant, devices[1], "hostname core\n", time: time.AddHours(2));
+        await fixture.Keep(tenant, devices[1], "hostname core\n", time: time.AddHours(3));
+        var newest = (await HistoryFixture.Configs(tenant.Client, devices[1]))[0];
+
+        var answer = (await tenant.Client.Call("GET", "/v1/configs:search?q=core")).Must(HttpStatusCode.OK).Json;
+        var hit = answer.GetProperty("items").EnumerateArray().ShouldHaveSingleItem();
+        (hit.Word("deviceId"), hit.Word("device"), hit.Word("configId")).ShouldBe(($"{devices[1]}", "r002", newest.Id()));
+        hit.GetProperty("time").GetDateTimeOffset().ShouldBe(newest.GetProperty("time").GetDateTimeOffset());
+        hit.GetProperty("lastSeen").GetDateTimeOffset().ShouldBe(newest.GetProperty("lastSeen").GetDateTimeOffset());
+        (answer.Number("searched"), answer.Number("withoutConfig")).ShouldBe((1, 2));
+        (await tenant.Client.Call("GET", "/v1/configs:search?q=core&label=role=edge")).Json.Number("withoutConfig").ShouldBe(1);
+        (await tenant.Client.Call("GET", $"/v1/configs:search?q=core&after={devices[1]}")).Json.Number("withoutConfig").ShouldBe(2);
+    }
+
+    [Fact]
     public async Task Search_of_another_tenant_finds_nothing()
     {
         var ((one, devices), (two, _)) = (await fixture.Tenant(), await fixture.Tenant());

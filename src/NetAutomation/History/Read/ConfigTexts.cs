@@ -6,11 +6,17 @@ using NetAutomation.Platforms;
 namespace NetAutomation.History.Read;
 
 /// <summary>Texts of a device, and what hides its secrets.</summary>
-internal sealed record OpenTexts(IReadOnlyList<string[]> Texts, SecretMask Mask)
+internal sealed record OpenTexts(IReadOnlyList<TextLines> Texts, SecretMask Mask)
 {
     /// <summary>A line as a viewer may see it.</summary>
-    public string Shown(string line) => Mask.Line(TextLines.Shown(line));
+    public string Shown(string line) => Mask.Line(line);
+
+    /// <summary>A text as a viewer may see it.</summary>
+    public string Shown(TextLines text) => string.Join('\n', Enumerable.Range(0, text.Count).Select(line => Shown(text.Show(line))));
 }
+
+/// <summary>The newest text of a device.</summary>
+internal sealed record NewestText(DeviceId Device, int Version, TextLines Lines, SecretMask Mask);
 
 /// <summary>Opens the texts of a device, in the tenant's transaction.</summary>
 internal sealed class ConfigTexts(NetAutomationDb db, TextSeals seals, SecretMasks masks)
@@ -28,7 +34,7 @@ internal sealed class ConfigTexts(NetAutomationDb db, TextSeals seals, SecretMas
 
         using var seal = await seals.Of(db, row.TenantKeyVersion, cancel);
         var chain = new TextChain(db, tenant, row, seal);
-        var texts = new List<string[]>();
+        var texts = new List<TextLines>();
         foreach (var version in versions)
         {
             texts.Add(await chain.Read(version, cancel));
@@ -40,7 +46,7 @@ internal sealed class ConfigTexts(NetAutomationDb db, TextSeals seals, SecretMas
     /// <summary>The newest texts of devices in order of their ids, by turns, until nobody asks for more.</summary>
     /// <param name="among">Only these; all where null.</param>
     /// <param name="above">Only devices after this one.</param>
-    public async IAsyncEnumerable<(DeviceId Device, string[] Lines, SecretMask Mask)> Newest(
+    public async IAsyncEnumerable<NewestText> Newest(
         TenantId tenant, Guid[]? among, Guid above, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
         const int turn = 20;
@@ -65,7 +71,7 @@ internal sealed class ConfigTexts(NetAutomationDb db, TextSeals seals, SecretMas
                     }
 
                     var lines = await new TextChain(db, tenant, row, seal).Read(row.Newest, cancel);
-                    yield return (row.DeviceId, lines, await masks.Of(db, row.Platforms, cancel));
+                    yield return new NewestText(row.DeviceId, row.Newest, lines, await masks.Of(db, row.Platforms, cancel));
                     above = row.DeviceId.Value;
                 }
             }

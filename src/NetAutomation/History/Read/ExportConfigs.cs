@@ -52,5 +52,5 @@ internal static class ExportConfigs
 
     private static async Task<string?> Text(ConfigTexts texts, TenantId tenant, ConfigView config, CancellationToken cancel) =>
         await texts.Open(tenant, config.DeviceId, cancel, config.Version) is { Texts: [var lines] } open
-            ? string.Join('\n', lines.Select(open.Shown)) : null;
+            ? open.Shown(lines) : null;
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.History.Store;
 using NetAutomation.Persistence;
@@ -24,13 +25,21 @@ internal static class ReadConfigs
 {
     /// <summary>The configurations of a device that runs have read, newest first.</summary>
     internal static async Task<Results<Ok<Page<ConfigView>>, Problem>> List(
-        DeviceId id, [AsParameters] PageQuery page, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
-        await db.Scalar<bool>(
+        DeviceId id, [AsParameters] ConfigFilter filter, [AsParameters] PageQuery page, NetAutomationDb db, Caller caller,
+        CancellationToken cancel)
+    {
+        if (filter.Kind is { } kind && !Wire.TryValue<ConfigReason>(kind, out _))
+        {
+            return Web.Problems.Refused.At("/kind", "unknown", "backup, before or after.");
+        }
+
+        return await db.Scalar<bool>(
             $"select exists (select from inventory.device where tenant_id = {caller.Tenant.Value} and id = {id.Value})", cancel)
             ? await page.Answer(
-                $"/v1/devices/{id}/configs", (below, take) => ConfigView.Of(db, caller.Tenant, id, take, cancel, below),
-                view => view.Id.Value)
+                $"/v1/devices/{id}/configs?{filter}",
+                (below, take) => ConfigView.Of(db, caller.Tenant, id, take, cancel, below, filter: filter), view => view.Id.Value)
             : Web.Problems.NotFound.With();
+    }
 
     /// <summary>One configuration, with secrets as <c>***</c>. An admin may have them, which is written to the audit log.</summary>
     internal static async Task<Results<Ok<ConfigText>, Problem>> Show(
@@ -53,9 +62,7 @@ internal static class ReadConfigs
             await audit.Append(caller, "config.read_raw", $"{configId}", new { DeviceId = id, view.RunId }, cancel);
         }
 
-        Func<string, string> shown = raw ? TextLines.Shown : open.Shown;
-        var text = string.Join('\n', lines.Select(shown));
-        return TypedResults.Ok(new ConfigText(view, text, !raw));
+        return TypedResults.Ok(new ConfigText(view, raw ? Encoding.UTF8.GetString(lines.Bytes) : open.Shown(lines), !raw));
     }
 
     /// <summary>What is different between two configurations of a device; without a query, what has become of it last.</summary>
@@ -76,7 +83,7 @@ internal static class ReadConfigs
             return Web.Problems.NotFound.With();
         }
 
-        var (before, after) = (open.Texts.Count > 1 ? open.Texts[1] : [""], open.Texts[0]);
+        var (before, after) = (open.Texts.Count > 1 ? open.Texts[1] : TextLines.Of([]), open.Texts[0]);
         var edits = LineDiff.Between(before, after);
         // Compared as they are, and shown without secrets: else a changed secret would look like none.
         var diff = UnifiedDiff.Of(before, after, edits, open.Shown, $"{earlier?.Time:O}", $"{later.Time:O}");

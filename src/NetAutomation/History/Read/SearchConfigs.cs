@@ -17,15 +17,22 @@ public sealed record FoundLine(int Number, string Text);
 
 /// <summary>A device whose newest configuration has what was looked for.</summary>
 /// <param name="DeviceId">The device.</param>
+/// <param name="Device">Its name.</param>
+/// <param name="ConfigId">The configuration.</param>
+/// <param name="Time">When it was read first.</param>
+/// <param name="LastSeen">When it was read last.</param>
 /// <param name="Lines">The first 20 of the lines.</param>
 /// <param name="Matches">How many lines there are.</param>
-public sealed record FoundConfig(DeviceId DeviceId, IReadOnlyList<FoundLine> Lines, int Matches);
+public sealed record FoundConfig(
+    DeviceId DeviceId, string Device, ConfigId ConfigId, DateTimeOffset Time, DateTimeOffset LastSeen, IReadOnlyList<FoundLine> Lines,
+    int Matches);
 
 /// <summary>What one search has found.</summary>
 /// <param name="Items">In order of the devices' ids.</param>
 /// <param name="Searched">How many devices it has looked at.</param>
+/// <param name="WithoutConfig">Of how many devices that were asked for no run has read a configuration, on all pages.</param>
 /// <param name="Next">Pass as <c>after</c> to look at the next devices; null where all were looked at.</param>
-public sealed record FoundPage(IReadOnlyList<FoundConfig> Items, int Searched, DeviceId? Next);
+public sealed record FoundPage(IReadOnlyList<FoundConfig> Items, int Searched, int WithoutConfig, DeviceId? Next);
 
 /// <summary>What is looked for, and where.</summary>
 public sealed record SearchQuery(
@@ -61,23 +68,24 @@ internal static class SearchConfigs
 
         var budget = evaluations.Begin(cancel);
         var among = query.Label is { } label ? await TargetResolver.Matching(db, label, budget, cancel) : null;
-        var (found, searched, characters, started) = (new List<FoundConfig>(), 0, 0L, clock.GetTimestamp());
+        var (found, searched, characters, started) = (new List<Hit>(), 0, 0L, clock.GetTimestamp());
+        DeviceId? next = null;
         try
         {
-            await foreach (
-                var (device, lines, mask) in texts.Newest(caller.Tenant, among, query.After?.Value ?? Guid.Empty, cancel))
+            await foreach (var text in texts.Newest(caller.Tenant, among, query.After?.Value ?? Guid.Empty, cancel))
             {
-                var size = lines.Sum(line => line.Length + 1);
+                var size = text.Lines.Bytes.Length + 1;
                 budget.Step(1 + (size >> 10));
-                if (Lines(lines, mask, pattern, query.Q) is { Matches: > 0 } hit)
+                if (Find(text, pattern, query.Q) is { Matches: > 0 } hit)
                 {
-                    found.Add(hit with { DeviceId = device });
+                    found.Add(hit);
                 }
 
                 (searched, characters) = (searched + 1, characters + size);
                 if (characters >= MostCharacters || found.Count == MostDevices || clock.GetElapsedTime(started) > _longest)
                 {
-                    return TypedResults.Ok(new FoundPage(found, searched, device));
+                    next = text.Device;
+                    break;
                 }
             }
         }
@@ -86,23 +94,56 @@ internal static class SearchConfigs
             return Web.Problems.Refused.At("/regex", "too_costly", "The pattern takes too long on a line.");
         }
 
-        return TypedResults.Ok(new FoundPage(found, searched, null));
+        return TypedResults.Ok(
+            new FoundPage(await Named(db, caller.Tenant, found, cancel), searched, await Without(db, caller.Tenant, among, cancel), next));
     }
 
-    private static FoundConfig Lines(string[] lines, SecretMask mask, Regex? pattern, string? text)
+    /// <summary>What was found, with what its reader needs to go on.</summary>
+    private static async Task<List<FoundConfig>> Named(NetAutomationDb db, TenantId tenant, List<Hit> found, CancellationToken cancel)
     {
-        var (shown, matches) = (new List<FoundLine>(), 0);
+        Guid[] devices = [.. found.Select(hit => hit.Device.Value)];
+        int[] versions = [.. found.Select(hit => hit.Version)];
+        var configs = await db.Query<NamedConfig>(
+            $"""
+            select f.device, d.name, c.id, s.last_at as again from unnest({devices}, {versions}) as f (device, version)
+            join inventory.device d on d.tenant_id = {tenant.Value} and d.id = f.device
+            cross join lateral (
+              select id from history.config c where c.tenant_id = d.tenant_id and c.device_id = d.id and c.version = f.version
+              order by id desc limit 1) c
+            left join history.spell s on s.tenant_id = d.tenant_id and s.device_id = d.id and s.id = c.id
+            """,
+            cancel);
+        // A device that was deleted meanwhile has no name any more.
+        return [.. found.Join(configs, hit => hit.Device, config => config.Device, (hit, config) => new FoundConfig(
+            hit.Device, config.Name, config.Id, ConfigView.TimeOf(config.Id), config.Again ?? ConfigView.TimeOf(config.Id), hit.Lines,
+            hit.Matches))];
+    }
+
+    private static async Task<int> Without(NetAutomationDb db, TenantId tenant, Guid[]? among, CancellationToken cancel)
+    {
+        FormattableString these = among is null ? $"" : (FormattableString)$"and d.id = any ({among})";
+        return await db.Scalar<int>(
+            $"""
+            select count(*)::int as "Value" from inventory.device d where d.tenant_id = {tenant.Value} {these}
+              and not exists (select from history.device h where h.tenant_id = d.tenant_id and h.device_id = d.id)
+            """,
+            cancel);
+    }
+
+    private static Hit Find(NewestText config, Regex? pattern, string? text)
+    {
+        var (lines, shown, matches) = (config.Lines, new List<FoundLine>(), 0);
         // What a line shows besides its own text is asterisks alone.
         var own = text is not null && !text.Contains('*', StringComparison.Ordinal);
-        for (var i = 0; i < lines.Length; i++)
+        for (var i = 0; i < lines.Count; i++)
         {
-            var line = TextLines.Shown(lines[i]);
+            var line = lines.Show(i);
             if (own && !line.Contains(text!, StringComparison.Ordinal))
             {
                 continue;
             }
 
-            line = mask.Line(line);
+            line = config.Mask.Line(line);
             if (text is not null ? line.Contains(text, StringComparison.Ordinal) : pattern!.IsMatch(line))
             {
                 matches++;
@@ -113,7 +154,7 @@ internal static class SearchConfigs
             }
         }
 
-        return new FoundConfig(DeviceId.None, shown, matches);
+        return new Hit(config.Device, config.Version, shown, matches);
     }
 
     private static Outcome<Regex?> Read(SearchQuery query)
@@ -139,4 +180,8 @@ internal static class SearchConfigs
             return Web.Problems.Refused.At(at, "pattern", "A regular expression without back-references and looking around.");
         }
     }
+
+    private sealed record Hit(DeviceId Device, int Version, List<FoundLine> Lines, int Matches);
+
+    private sealed record NamedConfig(DeviceId Device, string Name, ConfigId Id, DateTimeOffset? Again);
 }

@@ -12,7 +12,7 @@ internal static class UnifiedDiff
     /// <param name="shown">A line as it may be shown.</param>
     /// <returns>Empty where there is no difference.</returns>
     public static string Of(
-        string[] from, string[] to, List<Edit> edits, Func<string, string> shown, string fromName, string toName)
+        TextLines from, TextLines to, List<Edit> edits, Func<string, string> shown, string fromName, string toName)
     {
         var text = new StringBuilder();
         var (x, y) = (0, 0);
@@ -21,24 +21,24 @@ internal static class UnifiedDiff
             (x, y) = (x + edits[i].Keep, y + edits[i].Keep);
             var lead = Math.Min(Context, x);
             var (beginX, beginY, body) = (x - lead, y - lead, new StringBuilder());
-            Lines(body, ' ', from.AsSpan(x - lead, lead), shown);
+            Lines(body, ' ', from, x - lead, lead, shown);
             while (true)
             {
-                Lines(body, '-', from.AsSpan(x, edits[i].Remove), shown);
-                Lines(body, '+', to.AsSpan(y, edits[i].Add), shown);
+                Lines(body, '-', from, x, edits[i].Remove, shown);
+                Lines(body, '+', to, y, edits[i].Add, shown);
                 (x, y) = (x + edits[i].Remove, y + edits[i].Add);
                 if (++i == edits.Count || edits[i].Keep > 2 * Context)
                 {
                     break;
                 }
 
-                Lines(body, ' ', from.AsSpan(x, edits[i].Keep), shown);
+                Lines(body, ' ', from, x, edits[i].Keep, shown);
                 (x, y) = (x + edits[i].Keep, y + edits[i].Keep);
             }
 
             // The line after the last line's end is none.
-            var trail = Math.Max(Math.Min(Context, TextLines.Count(from) - x), 0);
-            Lines(body, ' ', from.AsSpan(x, trail), shown);
+            var trail = Math.Max(Math.Min(Context, from.Shown - x), 0);
+            Lines(body, ' ', from, x, trail, shown);
             text.Append(
                 CultureInfo.InvariantCulture,
                 $"@@ -{Range(beginX, x + trail - beginX)} +{Range(beginY, y + trail - beginY)} @@\n").Append(body);
@@ -51,11 +51,11 @@ internal static class UnifiedDiff
     private static string Range(int begin, int count) =>
         string.Create(CultureInfo.InvariantCulture, $"{(count == 0 ? begin : begin + 1)},{count}");
 
-    private static void Lines(StringBuilder text, char sign, ReadOnlySpan<string> lines, Func<string, string> shown)
+    private static void Lines(StringBuilder text, char sign, TextLines lines, int line, int count, Func<string, string> shown)
     {
-        foreach (var line in lines)
+        for (var end = line + count; line < end; line++)
         {
-            text.Append(sign).Append(shown(line)).Append('\n');
+            text.Append(sign).Append(shown(lines.Show(line))).Append('\n');
         }
     }
 }

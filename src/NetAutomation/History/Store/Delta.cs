@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using System.Text;
 
 namespace NetAutomation.History.Store;
 
@@ -10,13 +9,12 @@ internal static class Delta
 
     // The whole text is written anew for each change, a pack seldom.
     private const int Fast = 2;
-    private const int Small = 6;
 
     /// <summary>What makes one text of another.</summary>
-    public static byte[] Of(string[] from, string[] to) => Of(LineDiff.Between(from, to), to);
+    public static byte[] Of(TextLines from, TextLines to) => Of(LineDiff.Between(from, to), to);
 
     /// <summary>The same, where the edits are known.</summary>
-    public static byte[] Of(IEnumerable<Edit> edits, string[] to)
+    public static byte[] Of(IEnumerable<Edit> edits, TextLines to)
     {
         using var bytes = new MemoryStream();
         using var writer = new BinaryWriter(bytes);
@@ -27,11 +25,8 @@ internal static class Delta
             writer.Write7BitEncodedInt(edit.Keep);
             writer.Write7BitEncodedInt(edit.Remove);
             writer.Write7BitEncodedInt(edit.Add);
-            for (var i = 0; i < edit.Add; i++)
-            {
-                writer.Write(Encoding.Latin1.GetBytes(to[at++]));
-                writer.Write((byte)'\n');
-            }
+            writer.Write(to.Range(at, edit.Add));
+            at += edit.Add;
         }
 
         writer.Flush();
@@ -39,47 +34,34 @@ internal static class Delta
     }
 
     /// <summary>The other text.</summary>
-    public static string[] Apply(string[] from, ReadOnlySpan<byte> delta)
+    public static TextLines Apply(TextLines from, ReadOnlySpan<byte> delta)
     {
-        var (lines, at) = (new List<string>(from.Length + 8), 0);
+        using var lines = new MemoryStream(from.Bytes.Length + 1 + delta.Length);
+        var at = 0;
         while (delta.Length > 0)
         {
             var keep = Number(ref delta);
-            lines.AddRange(from.AsSpan(at, keep));
+            lines.Write(from.Range(at, keep));
             at += keep + Number(ref delta);
+            var end = 0;
             for (var add = Number(ref delta); add > 0; add--)
             {
-                var end = delta.IndexOf((byte)'\n');
-                lines.Add(Encoding.Latin1.GetString(delta[..end]));
-                delta = delta[(end + 1)..];
+                end += delta[end..].IndexOf((byte)'\n') + 1;
             }
+
+            lines.Write(delta[..end]);
+            delta = delta[end..];
         }
 
-        lines.AddRange(from.AsSpan(at));
-        return [.. lines];
+        lines.Write(from.Range(at, from.Count - at));
+        return TextLines.Ended(lines.GetBuffer().AsMemory(0, (int)lines.Length));
     }
 
-    /// <summary>The texts in one piece: the first whole, each other one as a difference to the one before it.</summary>
-    public static byte[] Pack(IReadOnlyList<string[]> texts)
-    {
-        using var bytes = new MemoryStream();
-        using var writer = new BinaryWriter(bytes);
-        for (var i = 0; i < texts.Count; i++)
-        {
-            var part = i == 0 ? TextLines.Bytes(texts[0]) : Of(texts[i - 1], texts[i]);
-            writer.Write7BitEncodedInt(part.Length);
-            writer.Write(part);
-        }
-
-        writer.Flush();
-        return Squeeze(bytes.ToArray(), Small);
-    }
-
-    /// <summary>The texts of a piece, one after the other.</summary>
-    public static IEnumerable<string[]> Unpack(byte[] pack)
+    /// <summary>The texts of a <see cref="Pack"/>, one after the other.</summary>
+    public static IEnumerable<TextLines> Unpack(byte[] pack)
     {
         ReadOnlyMemory<byte> rest = Stretch(pack);
-        string[]? text = null;
+        TextLines? text = null;
         while (rest.Length > 0)
         {
             var part = Part(ref rest);
@@ -101,6 +83,7 @@ internal static class Delta
             ? small[..(at + written)] : throw new InvalidOperationException("A text did not fit into the room of the largest.");
     }
 
+    /// <summary>What was squeezed.</summary>
     public static byte[] Stretch(ReadOnlySpan<byte> small)
     {
         var plain = new byte[Number(ref small)];

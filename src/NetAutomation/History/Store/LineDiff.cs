@@ -13,23 +13,26 @@ internal static class LineDiff
     // Above it the texts have little in common, and the search for the shortest way would take long.
     private const int Most = 1000;
 
+    // Above it the search would take much room: it numbers every line between the first difference and the last.
+    private const int MostLines = 1 << 19;
+
     /// <summary>The edits in order; what follows the last one stays.</summary>
-    public static List<Edit> Between(string[] from, string[] to)
+    public static List<Edit> Between(TextLines from, TextLines to)
     {
         var (begin, end) = (0, 0);
-        while (begin < Math.Min(from.Length, to.Length) && from[begin] == to[begin])
+        while (begin < Math.Min(from.Count, to.Count) && from[begin].SequenceEqual(to[begin]))
         {
             begin++;
         }
 
-        while (end < Math.Min(from.Length, to.Length) - begin && from[^(end + 1)] == to[^(end + 1)])
+        while (end < Math.Min(from.Count, to.Count) - begin && from[from.Count - end - 1].SequenceEqual(to[to.Count - end - 1]))
         {
             end++;
         }
 
         var edits = new List<Edit>();
         var (keep, x, y) = (begin, 0, 0);
-        foreach (var (matchX, matchY) in Matches(Numbers(from, to, begin, end, out var right), right))
+        foreach (var (matchX, matchY) in Matches(from, to, begin, end))
         {
             if (matchX > x || matchY > y)
             {
@@ -40,7 +43,7 @@ internal static class LineDiff
             (keep, x, y) = (keep + 1, matchX + 1, matchY + 1);
         }
 
-        var (restX, restY) = (from.Length - end - begin - x, to.Length - end - begin - y);
+        var (restX, restY) = (from.Count - end - begin - x, to.Count - end - begin - y);
         if (restX > 0 || restY > 0)
         {
             edits.Add(new Edit(keep, restX, restY));
@@ -50,10 +53,10 @@ internal static class LineDiff
     }
 
     /// <summary>The middles as numbers, equal where the lines are.</summary>
-    private static int[] Numbers(string[] from, string[] to, int begin, int end, out int[] right)
+    private static (int[] Left, int[] Right) Numbers(TextLines from, TextLines to, int begin, int end)
     {
-        var known = new Dictionary<string, int>(StringComparer.Ordinal);
-        int Number(string line)
+        var known = new Dictionary<int, int>(new SameLine(from, to));
+        int Number(int line)
         {
             if (!known.TryGetValue(line, out var number))
             {
@@ -63,19 +66,26 @@ internal static class LineDiff
             return number;
         }
 
-        var left = Array.ConvertAll(from[begin..^end], Number);
-        right = Array.ConvertAll(to[begin..^end], Number);
-        return left;
+        return (
+            [.. Enumerable.Range(begin, from.Count - begin - end).Select(Number)],
+            [.. Enumerable.Range(begin, to.Count - begin - end).Select(line => Number(~line))]);
+    }
+
+    private static List<(int X, int Y)> Matches(TextLines from, TextLines to, int begin, int end)
+    {
+        var (lines, others) = (from.Count - begin - end, to.Count - begin - end);
+        if (lines == 0 || others == 0 || lines + others > MostLines)
+        {
+            return [];
+        }
+
+        var (left, right) = Numbers(from, to, begin, end);
+        return Matches(left, right);
     }
 
     private static List<(int X, int Y)> Matches(int[] left, int[] right)
     {
         var matches = new List<(int, int)>();
-        if (left.Length == 0 || right.Length == 0)
-        {
-            return matches;
-        }
-
         var most = Math.Min(Most, left.Length + right.Length);
         var reach = new int[(2 * most) + 3];
         var steps = new List<int[]>();
@@ -130,5 +140,20 @@ internal static class LineDiff
         }
 
         matches.Reverse();
+    }
+
+    /// <summary>Lines by their numbers; those of the other text by the complements of theirs.</summary>
+    private sealed class SameLine(TextLines from, TextLines to) : IEqualityComparer<int>
+    {
+        public bool Equals(int x, int y) => Line(x).SequenceEqual(Line(y));
+
+        public int GetHashCode(int obj)
+        {
+            var hash = new HashCode();
+            hash.AddBytes(Line(obj));
+            return hash.ToHashCode();
+        }
+
+        private ReadOnlySpan<byte> Line(int line) => line < 0 ? to[~line] : from[line];
     }
 }

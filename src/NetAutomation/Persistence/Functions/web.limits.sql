@@ -12,6 +12,7 @@ create or replace function web.limits(p_tenant uuid) returns table (name text, m
     when 'queued_runs' then (select q.queued from runs.output(p_tenant) q)
     when 'event_rows' then (select q.event_rows from runs.output(p_tenant) q)
     when 'artifact_bytes' then (select q.artifact_bytes from runs.output(p_tenant) q)
+    when 'history_bytes' then (select coalesce(sum(h.bytes), 0)::bigint from history.device h where h.tenant_id = p_tenant)
     else coalesce(l.used, 0) end
   from web.limit_default d left join web.tenant_limit l on l.tenant_id = p_tenant and l.name = d.name
 $$;
