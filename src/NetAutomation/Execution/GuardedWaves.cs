@@ -90,8 +90,9 @@ internal sealed class GuardedWaves(
                 continue;
             }
 
-            _failures += device.Outcome.IsFailure() ? 1 : 0;
-            await recorder.Report(Explained(wave, device, report(device, wave.Logins[device.Name], _none)));
+            var end = Explained(wave, device, report(device, wave.Logins[device.Name], _none));
+            _failures += end.Outcome.IsFailure() ? 1 : 0;
+            await recorder.Report(end);
         }
 
         _failures += await _looks.After(cut);
@@ -187,7 +188,7 @@ internal sealed class GuardedWaves(
         wave.Begun = true;
         if (TooMany(wave))
         {
-            wave.HeldBack = true;
+            wave.HeldBack = wave.Why();
             foreach (var name in wave.Ready.Keys)
             {
                 await sandbox.Tell(Verdict.Back, name);
@@ -247,7 +248,7 @@ internal sealed class GuardedWaves(
 
             waiting = [.. wave.Waiting.Where(name => !wave.Ended.ContainsKey(name))];
             good = TooMany(wave) ? [] : [.. waiting.Except(wave.Refused.Keys)];
-            wave.TakenBack = TooMany(wave);
+            wave.TakenBack = TooMany(wave) ? wave.Why() : null;
         }
 
         if (good.Count > 0 && !await journals.RetryUntilAvailable(
@@ -324,11 +325,16 @@ internal sealed class GuardedWaves(
         }
         : watch.Cancelled && device.Code is DeviceCode.NotConfirmed or null && !device.Outcome.IsGood()
             ? told with { Code = DeviceCode.Cancelled, Message = "The run was cancelled before the change was confirmed." }
-        : wave.HeldBack && wave.Ready.ContainsKey(device.Name)
-            ? told with { Code = DeviceCode.MaxFailures, Message = $"{wave.Cause} Nothing of its wave was changed." }
+        : wave.HeldBack is { } cause && wave.Ready.ContainsKey(device.Name) ? told with
+        {
+            Outcome = DeviceOutcome.NotStarted,
+            Changed = false,
+            Code = DeviceCode.MaxFailures,
+            Message = $"{cause} Nothing of its wave was changed.",
+        }
         : device.Code == DeviceCode.NotConfirmed ? told with
         {
-            Message = wave.TakenBack ? $"{wave.Cause} The whole wave was taken back."
+            Message = wave.TakenBack is { } reason ? $"{reason} The whole wave was taken back."
                 : "Its time was over before all devices of its wave were ready. A longer confirmSeconds may help.",
         }
         : told.Code is null && !told.Outcome.IsGood() && watch.Stopped ? told with { Code = DeviceCode.WorkerStopped }
@@ -373,10 +379,11 @@ internal sealed class GuardedWaves(
 
         public bool Decided { get; set; }
 
-        /// <summary>Too many devices failed before anything was typed, or before anything was confirmed.</summary>
-        public bool HeldBack { get; set; }
+        /// <summary>Why nothing was typed into its devices; null where something was.</summary>
+        public string? HeldBack { get; set; }
 
-        public bool TakenBack { get; set; }
+        /// <summary>Why none of it was confirmed; null where some was, or nothing was decided.</summary>
+        public string? TakenBack { get; set; }
 
         /// <summary>Nobody is waited for.</summary>
         public bool AllThere => Logins.Keys.All(name => Waiting.Contains(name) || Ended.ContainsKey(name));
@@ -386,8 +393,8 @@ internal sealed class GuardedWaves(
                 .Concat(Refused.Select(each => (Logins[each.Key].Name, DeviceCode.GuardCheckFailed, (string?)each.Value)))
                 .DistinctBy(each => each.Name);
 
-        /// <summary>Why it goes back, in words.</summary>
-        public string Cause => Failed.FirstOrDefault() is (var name, var code, _) && name is not null
+        /// <summary>Which device has failed so far, in words.</summary>
+        public string Why() => Failed.FirstOrDefault() is (var name, var code, _) && name is not null
             ? $"{name} failed ({code})." : "Too many devices failed in earlier waves.";
     }
 }
