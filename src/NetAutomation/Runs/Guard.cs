@@ -11,8 +11,8 @@ namespace NetAutomation.Runs;
 /// <param name="Checks">What must hold before a wave is confirmed, beside a new login and the block's own verification; up to 20.</param>
 /// <param name="Waves">
 /// How many devices are changed by the end of each wave, as a number or as text with a percentage (<c>[1, "5%", "25%", "100%"]</c>), up to
-/// 50; the rest makes a last one. Percentages are rounded up, and a wave of more than 25 devices is cut. Where omitted, the first wave is one
-/// device.
+/// 50; the rest makes a last one. Percentages are rounded up, and a wave of more than 25 devices is cut. Where omitted, the first wave
+/// is one device.
 /// </param>
 /// <param name="MaxFailures">With more failed devices than this a wave goes back, and no further one starts; 0 where omitted.</param>
 public sealed record Guard(

@@ -174,8 +174,9 @@ internal sealed class RunLauncher(
         await db.Execute($"select pg_advisory_xact_lock(hashtextextended({id.ToString()}, 0))", cancel);
         var rows = await db.Query<Row>(
             $"""
-            select block, version, digest, platforms, mode, effect, device_ids, input, secrets, lines, timeout_seconds, targets, request, guard,
-              expires_at <= now() as expired, exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id) as used
+            select block, version, digest, platforms, mode, effect, device_ids, input, secrets, lines, timeout_seconds, targets,
+              request, guard, expires_at <= now() as expired,
+              exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id) as used
             from runs.quote q where tenant_id = {caller.Tenant.Value} and id = {id.Value}
               and (select p.id from runs.plan p where p.tenant_id = q.tenant_id and p.quote_id = q.id)
                 is not distinct from {planId?.Value}::uuid

@@ -70,7 +70,8 @@ public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
         await using var fleet = await Start(ios);
         await fleet.StartWorker("worker");
         ios.Trouble(new { d02 = new { refuse = "ip route 10\\.9" } });
-        var run = await fleet.StartRun(Guarded(fleet, ["ios-d01", "ios-d02"], new { confirmSeconds = 600, maxFailures = 1, waves = new[] { 2 } }));
+        var run = await fleet.StartRun(
+            Guarded(fleet, ["ios-d01", "ios-d02"], new { confirmSeconds = 600, maxFailures = 1, waves = new[] { 2 } }));
         await fleet.Ended(run);
 
         (await fleet.Outcomes(run)).ShouldBe("ios-d01:changed ios-d02:reverted(task_failed)", fleet.Report());

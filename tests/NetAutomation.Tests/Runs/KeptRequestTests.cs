@@ -7,7 +7,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Runs;
 
-/// <summary>What a request says is what comes of it, whichever way it takes. A member that is added to requests is asked for here.</summary>
+/// <summary>What a request says is what comes of it, whichever way it takes; a new member of requests is asked for here.</summary>
 public sealed class KeptRequestTests(PostgresServer postgres)
 {
     /// <summary>What only the start of a single run says.</summary>

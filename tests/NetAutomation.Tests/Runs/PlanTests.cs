@@ -255,7 +255,8 @@ public sealed class PlanTests(PostgresServer postgres)
             var withdrawn = (await Post(fixture.Client, $"/v1/plans/{plan}:refuse", new { reason = "wrong" })).Must(HttpStatusCode.OK);
             (withdrawn.Json.GetProperty("state").GetString(), withdrawn.Json.GetProperty("decidedBy").GetString())
                 .ShouldBe(("refused", await Me(fixture.Client)));
-            (await Post(fixture.Client, "/v1/runs", new { planId = plan })).Must(HttpStatusCode.Conflict).Problem.ShouldBe("plan_not_ready");
+            (await Post(fixture.Client, "/v1/runs", new { planId = plan })).Must(HttpStatusCode.Conflict)
+                .Problem.ShouldBe("plan_not_ready");
         }
 
         await Check(fixture, (await fixture.Claim())!);

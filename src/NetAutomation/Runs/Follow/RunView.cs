@@ -60,7 +60,8 @@ public sealed record RunView(
     string? PlatformDigest,
     string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input,
     QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, PlanId? PlanId, GuardView? Guard,
-    Rollout? Rollout, int TimeoutSeconds, DateTimeOffset? StartBy, Money? MaxPrice, RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
+    Rollout? Rollout, int TimeoutSeconds, DateTimeOffset? StartBy, Money? MaxPrice,
+    RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
     MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq,
     JsonElement Labels, int Priority, string? TraceId)
 {
@@ -100,7 +101,8 @@ public sealed record RunView(
         Money? Charged, string? FailureCode, string? FailureDetail, PlanId? PlanId, string? Guard, RunId? RelaunchOf,
         ScheduleId? ScheduleId,
         string? Occurrence, MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt,
-        DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels, int Priority, string? TraceId, long Found, int TimeoutSeconds, DateTimeOffset? StartBy, string Request,
+        DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels, int Priority, string? TraceId, long Found,
+        int TimeoutSeconds, DateTimeOffset? StartBy, string Request,
         long Total, long Pending, long Ok, long Changed, long Reverted, long Failed, long Unreachable, long NotStarted, long Unknown)
     {
         public RunView View()
