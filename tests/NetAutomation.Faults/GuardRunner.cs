@@ -185,7 +185,7 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
             },
             ["guard"] = new JsonObject
             {
-                ["confirmSeconds"] = ConfirmSeconds, ["maxFailures"] = rounds.Count,
+                ["confirmSeconds"] = ConfirmSeconds, ["maxFailures"] = rounds.Count, ["waves"] = new JsonArray(rounds.Count),
                 ["checks"] = new JsonArray(new JsonObject { ["type"] = "soak", ["seconds"] = 1 }),
             },
             ["labels"] = new JsonObject { ["key"] = run.Key, ["round"] = $"{run.Round}" },

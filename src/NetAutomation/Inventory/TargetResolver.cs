@@ -14,7 +14,10 @@ internal static class TargetResolver
     private const int Most = 10_000;
     private const int Shown = 20;
 
-    /// <summary>The devices in name order, or the refusal with pointers below <c>/targets</c>. A disabled device is refused.</summary>
+    /// <summary>
+    /// The devices, as their ids were given or else in name order, or the refusal with pointers below <c>/targets</c>. A disabled device is
+    /// refused.
+    /// </summary>
     public static Task<Outcome<TargetDevice[]>> Resolve(
         NetAutomationDb db, Evaluations evaluations, Targets targets, CancellationToken cancel = default) =>
         Resolve(db, evaluations, targets, disabledToo: false, cancel);
@@ -125,7 +128,7 @@ internal static class TargetResolver
 
         return faults.Count > 0
             ? new Problem(Web.Problems.Refused, "Some targets cannot be used.", faults)
-            : found.Values.OrderBy(device => device.Name, StringComparer.Ordinal).ToArray();
+            : ids.Select(id => found[id]).ToArray();
     }
 
     private static readonly Expression<Func<Device, TargetDevice>> _found = device => new TargetDevice(

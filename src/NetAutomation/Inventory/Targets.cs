@@ -1,7 +1,7 @@
 namespace NetAutomation.Inventory;
 
 /// <summary>The devices of a run or a test: exactly one of the three.</summary>
-/// <param name="DeviceIds">1 to 10,000 devices, each once.</param>
+/// <param name="DeviceIds">1 to 10,000 devices, each once, in the order in which a run takes them.</param>
 /// <param name="Selector">Label selector in Kubernetes' grammar, for example <c>site=ams,role in (edge,core),!lab</c>.</param>
 /// <param name="All"><c>true</c>: every device.</param>
 public sealed record Targets(IReadOnlyList<DeviceId>? DeviceIds = null, string? Selector = null, bool? All = null);

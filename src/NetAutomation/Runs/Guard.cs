@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace NetAutomation.Runs;
 
@@ -10,7 +11,8 @@ namespace NetAutomation.Runs;
 /// <param name="Checks">What must hold before a wave is confirmed, beside a new login and the block's own verification; up to 20.</param>
 /// <param name="Waves">
 /// How many devices are changed by the end of each wave, as a number or as text with a percentage (<c>[1, "5%", "25%", "100%"]</c>), up to
-/// 50; the rest makes a last one. Percentages are rounded up, and a wave of more than 25 devices is cut.
+/// 50; the rest makes a last one. Percentages are rounded up, and a wave of more than 25 devices is cut. Where omitted, the first wave
+/// is one device.
 /// </param>
 /// <param name="MaxFailures">With more failed devices than this a wave goes back, and no further one starts; 0 where omitted.</param>
 public sealed record Guard(
@@ -52,10 +54,19 @@ public sealed record GuardCheck(
 /// <param name="Blocks">Read blocks that must end well.</param>
 /// <param name="Waves">How many devices are changed by the end of each wave, in the order of their positions.</param>
 /// <param name="MaxFailures">With more failed devices than this a wave goes back, and no further one starts.</param>
+/// <param name="WaveSeconds">How long the largest wave may take to its confirmation; null of a run from before this was kept.</param>
 internal sealed record RunGuard(
     Guard Asked, int ConfirmSeconds, int SoakSeconds, int LostNeighbors, int LostDefaultRoutes, IReadOnlyList<GuardBlock> Blocks,
-    IReadOnlyList<int> Waves, int MaxFailures)
+    IReadOnlyList<int> Waves, int MaxFailures, int? WaveSeconds = null)
 {
+    /// <summary>How long all waves may take, and the last one until its timer is over.</summary>
+    [JsonIgnore]
+    public int? LongestSeconds => (Waves.Count * WaveSeconds) + ConfirmSeconds;
+
+    /// <summary>With less than this the last wave might not begin: no wave does with less than a timer left.</summary>
+    [JsonIgnore]
+    public int? LeastTimeout => LongestSeconds - WaveSeconds;
+
     /// <summary>How long a read block may take.</summary>
     public static readonly TimeSpan BlockLimit = TimeSpan.FromSeconds(60);
 }
@@ -81,12 +92,16 @@ public enum GuardKind
 /// <param name="Checks">As they were asked for.</param>
 /// <param name="Waves">How many devices are changed by the end of each wave, in the order of the run's devices.</param>
 /// <param name="MaxFailures">With more failed devices than this a wave goes back, and no further one starts.</param>
-public sealed record GuardView(int ConfirmSeconds, IReadOnlyList<GuardCheck> Checks, IReadOnlyList<int> Waves, int MaxFailures)
+/// <param name="WaveCount">How many waves there are.</param>
+/// <param name="LongestSeconds">How long all of them may take; null of a run from before this was counted.</param>
+public sealed record GuardView(
+    int ConfirmSeconds, IReadOnlyList<GuardCheck> Checks, IReadOnlyList<int> Waves, int MaxFailures, int WaveCount, int? LongestSeconds)
 {
     internal static GuardView? Of(string? guard) => guard is null ? null : Of(Json(guard));
 
     internal static GuardView? Of(RunGuard? guard) => guard is null
-        ? null : new(guard.ConfirmSeconds, guard.Asked.Checks ?? [], guard.Waves, guard.MaxFailures);
+        ? null : new(
+            guard.ConfirmSeconds, guard.Asked.Checks ?? [], guard.Waves, guard.MaxFailures, guard.Waves.Count, guard.LongestSeconds);
 
     internal static RunGuard Json(string guard) => JsonSerializer.Deserialize<RunGuard>(guard, Web.Json.Api)!;
 }

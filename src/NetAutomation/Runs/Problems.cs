@@ -13,7 +13,7 @@ internal static class Problems
     public static readonly ProblemType PlanDrift = new("plan_drift", 409, "What was planned cannot be applied as it was planned");
     public static readonly ProblemType ApprovalRequired =
         new("approval_required", 403, "The change policy asks for a plan, or a schedule, that another member has approved");
-    public static readonly ProblemType OwnPlan = new("own_plan", 403, "Another member than the author decides");
+    public static readonly ProblemType OwnPlan = new("own_plan", 403, "Another member than the author approves");
     public static readonly ProblemType RunFinished = new("run_finished", 409, "The run has finished");
     public static readonly ProblemType RunNotFinished = new("run_not_finished", 409, "The run has not finished");
     public static readonly ProblemType RunNotUnknown = new("run_not_unknown", 409, "Only an unknown run is resolved");
@@ -23,4 +23,10 @@ internal static class Problems
     public static readonly ProblemType ModeNotSupported = new("mode_not_supported", 422, "The block does not have this mode");
     public static readonly ProblemType WindowNameTaken = new("window_name_taken", 409, "Another window has this name");
     public static readonly ProblemType EventsDropped = new("events_dropped", 410, "The events were dropped by retention");
+
+    /// <summary>The refusal of an approval by the author.</summary>
+    /// <param name="what">A plan or a schedule.</param>
+    public static Problem Own(string what, Caller caller) => OwnPlan.With(
+        $"The author of the {what} is {caller.Member}, and so is this key: a key counts as the member that it belongs to, whoever uses it. "
+        + "Another member approves, with a key of its own.");
 }

@@ -21,8 +21,8 @@ internal sealed record RunOrigin(
     RunGuard? Guard = null);
 
 /// <summary>A run that could start now.</summary>
-/// <param name="NeedsApproval">The change policy asks for another member's approval of it.</param>
-internal sealed record Startable(IReadOnlyList<DeviceId> Devices, bool NeedsApproval);
+/// <param name="Rule">The rule of the change policy that asks for another member's approval of it; null where none does.</param>
+internal sealed record Startable(IReadOnlyList<DeviceId> Devices, string? Rule);
 
 /// <summary>The one way a run starts, for requests and schedules alike.</summary>
 internal sealed class RunLauncher(
@@ -52,32 +52,32 @@ internal sealed class RunLauncher(
             return refused;
         }
 
-        var planId = body.PlanId;
+        var (quoteId, planId) = (body.QuoteId, body.PlanId);
         if (planId is { } id)
         {
-            if ((await plans.Take(caller, id, cancel)).Refused(out var unusable, out var taken))
+            if ((await plans.Take(caller, id, body.StartBy, cancel)).Refused(out var unusable, out var taken))
             {
                 return unusable;
             }
 
-            body = taken;
+            quoteId = taken;
         }
 
-        if ((await (body.QuoteId is { } quoteId
-            ? Quoted(caller, quoteId, body, planId, origin, cancel) : Fresh(caller, body, origin, cancel)))
+        if ((await (quoteId is { } quote
+            ? Quoted(caller, quote, body, planId, origin, cancel) : Fresh(caller, body, origin, cancel)))
             .Refused(out var problem, out var planned))
         {
             return problem;
         }
 
         var run = RunId.New();
-        if (await ledger.Reserve(caller.Tenant, run, planned.Plan.Lines, body.MaxPrice, cancel) is { } unpaid)
+        if (await ledger.Reserve(caller.Tenant, run, planned.Plan.Lines, planned.Request.MaxPrice, cancel) is { } unpaid)
         {
             return unpaid;
         }
 
         var by = origin?.Schedule?.ToString() ?? caller.MemberId.ToString();
-        Enqueue(caller, run, planned, body, origin, planId ?? origin?.CheckOf, by);
+        Enqueue(caller, run, planned, origin, planId ?? origin?.CheckOf, by);
         await windows.Refresh(caller.Tenant, cancel, planned.Plan.Devices.Select(device => device.DeviceId));
         await audit.Append(
             caller.Tenant, by, caller.Member, origin?.Schedule is null ? caller.EndpointId : null, "run.started", run.ToString(),
@@ -100,33 +100,31 @@ internal sealed class RunLauncher(
 
         return (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan)
             ? problem
-            : new Startable([.. plan.Devices.Select(device => device.DeviceId)], await ChangePolicy.Asks(db, caller.Tenant, plan, cancel));
+            : new Startable(
+                [.. plan.Devices.Select(device => device.DeviceId)], (await ChangePolicy.Asking(db, caller.Tenant, plan, cancel))?.Text);
     }
 
-    private static Problem? Refusal(StartRunRequest body, TimeProvider clock)
+    /// <summary>What is to be done where a schedule needs an approval.</summary>
+    public static string Approving(ScheduleId id) => $"Another member approves the schedule with POST /v1/schedules/{id}:approve.";
+
+    /// <summary>What is wrong with a request whatever it is of.</summary>
+    public static Problem? Refusal(StartRunRequest body, TimeProvider clock)
     {
-        if (body.PlanId is not null)
+        if (body.PlanId is not null && Given(body with { PlanId = null, StartBy = null }) is { Count: > 0 } planned)
         {
-            var rest = JsonSerializer.SerializeToElement(body with { PlanId = null }, Json.Api).EnumerateObject()
-                .Where(member => member.Value.ValueKind != JsonValueKind.Null).Select(member => member.Name).ToList();
-            if (rest.Count > 0)
-            {
-                return new Problem(
-                    Web.Problems.Refused, "The plan already says this.",
-                    [.. rest.Select(name => new ProblemError($"/{name}", "not_with_plan", "Not together with planId."))]);
-            }
+            return new Problem(
+                Web.Problems.Refused, "The plan already says this.",
+                [.. planned.Select(name => new ProblemError($"/{name}", "not_with_plan", "Not together with planId."))]);
         }
 
-        if (body.QuoteId is not null)
+        if (body.QuoteId is not null
+            && Given(body with { QuoteId = null, StartBy = null, MaxPrice = null, Labels = null, Priority = null })
+                is { Count: > 0 } quoted)
         {
-            (string Name, object? Value)[] planned =
-                [("block", body.Block), ("version", body.Version), ("mode", body.Mode), ("targets", body.Targets), ("input", body.Input)];
-            if (Array.FindAll(planned, member => member.Value is not null) is { Length: > 0 } extra)
-            {
-                return new Problem(
-                    Web.Problems.Refused, "The quote already says this.",
-                    [.. extra.Select(member => new ProblemError($"/{member.Name}", "not_with_quote", "Not together with quoteId."))]);
-            }
+            return new Problem(
+                Web.Problems.Refused, "The quote says this, or the lack of it.",
+                [.. quoted.Select(name => new ProblemError(
+                    $"/{name}", "not_with_quote", "Not together with quoteId: it belongs into the quote."))]);
         }
 
         return body switch
@@ -145,15 +143,25 @@ internal sealed class RunLauncher(
         };
     }
 
+    /// <summary>Names of the members that are there.</summary>
+    private static List<string> Given(StartRunRequest body) =>
+        [.. JsonSerializer.SerializeToElement(body, Json.Api).EnumerateObject()
+            .Where(member => member.Value.ValueKind != JsonValueKind.Null).Select(member => member.Name)];
+
     private async Task<Outcome<Planned>> Fresh(Caller caller, StartRunRequest body, RunOrigin? origin, CancellationToken cancel) =>
         (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan)
             || (await Unapproved(caller, plan, origin, cancel)).Refused(out problem, out plan)
-            ? problem : new Planned(QuoteRun.Store(db, caller, plan, engine, open: false), plan);
+            ? problem : new Planned(QuoteRun.Store(db, caller, body, plan, engine, open: false), plan, body);
 
     /// <summary>A write that no other member has approved is refused where the change policy asks for that.</summary>
     private async Task<Outcome<RunPlan>> Unapproved(Caller caller, RunPlan plan, RunOrigin? origin, CancellationToken cancel) =>
-        origin is not { Approved: true } && await ChangePolicy.Asks(db, caller.Tenant, plan, cancel)
-            ? Problems.ApprovalRequired.With() : plan;
+        origin is not { Approved: true } && await ChangePolicy.Asking(db, caller.Tenant, plan, cancel) is { } rule
+            ? rule.Refusal(
+                origin?.Schedule is { } schedule
+                    ? Approving(schedule)
+                    : "Make a plan of it with POST /v1/plans; once another member has approved that with POST /v1/plans/{id}:approve, "
+                        + "POST /v1/runs takes it as planId.")
+            : plan;
 
     /// <summary>
     /// Plans the run of the quote again. A different plan is drift; an equal one costs what the quote says.
@@ -167,7 +175,8 @@ internal sealed class RunLauncher(
         var rows = await db.Query<Row>(
             $"""
             select block, version, digest, platforms, mode, effect, device_ids, input, secrets, lines, timeout_seconds, targets,
-              expires_at <= now() as expired, exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id) as used
+              request, guard, expires_at <= now() as expired,
+              exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id) as used
             from runs.quote q where tenant_id = {caller.Tenant.Value} and id = {id.Value}
               and (select p.id from runs.plan p where p.tenant_id = q.tenant_id and p.quote_id = q.id)
                 is not distinct from {planId?.Value}::uuid
@@ -188,19 +197,23 @@ internal sealed class RunLauncher(
             return Problems.QuoteExpired.With();
         }
 
-        var again = new StartRunRequest(
-            quote.Block, quote.Version, Planner.Asked(quote.Effect, quote.Mode),
-            new Targets(DeviceIds: [.. quote.DeviceIds.Select(device => new DeviceId(device))]), quote.Input,
-            TimeoutSeconds: body.TimeoutSeconds ?? quote.TimeoutSeconds, Rollout: body.Rollout, Guard: body.Guard);
-        if ((await planner.Plan(again, caller, cancel)).Refused(out var problem, out var plan))
+        var quoted = StartRunRequest.Again(
+            quote.Request, quote.Block, quote.Version, quote.Effect, quote.Mode,
+            [.. quote.DeviceIds.Select(device => new DeviceId(device))], quote.Input);
+        var pinned = quoted with
+        {
+            TimeoutSeconds = quote.TimeoutSeconds,
+            Guard = quote.Guard is { } guard
+                ? quoted.Guard! with { ConfirmSeconds = GuardView.Json(guard).ConfirmSeconds } : quoted.Guard,
+        };
+        if ((await planner.Plan(pinned, caller, cancel)).Refused(out var problem, out var plan))
         {
             return problem.StatusCode == 402 || problem.Type == Catalog.Problems.VersionWithdrawn
                 ? problem : drift.With(problem.Errors is [var first, ..] ? first.Detail : problem.Detail);
         }
 
         var platforms = JsonSerializer.Deserialize<SortedDictionary<string, string>>(quote.Platforms)!;
-        if (plan.Block.Digest != quote.Digest || !plan.Platforms.Keys.SequenceEqual(platforms.Keys)
-            || plan.TimeoutSeconds > quote.TimeoutSeconds)
+        if (plan.Block.Digest != quote.Digest || !plan.Platforms.Keys.SequenceEqual(platforms.Keys))
         {
             return drift.With();
         }
@@ -224,13 +237,18 @@ internal sealed class RunLauncher(
                 Platforms = platforms,
                 Lines = lines,
                 Targets = JsonSerializer.Deserialize<Targets>(quote.Targets, Json.Api)!
+            },
+            quoted with
+            {
+                StartBy = body.StartBy, MaxPrice = body.MaxPrice ?? quoted.MaxPrice, Labels = body.Labels ?? quoted.Labels,
+                Priority = body.Priority ?? quoted.Priority,
             });
     }
 
     private void Enqueue(
-        Caller caller, RunId run, Planned planned, StartRunRequest body, RunOrigin? origin, PlanId? planId, string by)
+        Caller caller, RunId run, Planned planned, RunOrigin? origin, PlanId? planId, string by)
     {
-        var plan = planned.Plan;
+        var (plan, body) = (planned.Plan, planned.Request);
         var (tenant, mode, effect, queued) =
             (caller.Tenant.Value, Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect), Wire.Name(RunState.Queued));
         var platforms = JsonSerializer.Serialize(plan.Platforms, Json.Api);
@@ -242,14 +260,14 @@ internal sealed class RunLauncher(
             insert into runs.run (
               tenant_id, id, state, terminal, transition, quote_id, block, version, digest, platforms, platform_digest, effect, mode,
               targets, input, input_hash, labels, rollout, priority, start_by, timeout_seconds, ceiling_micros, created_by, last_seq,
-              schedule_id, occurrence, relaunch_of, plan_id, trace_parent, guard)
+              schedule_id, occurrence, relaunch_of, plan_id, trace_parent, guard, request)
             values (
               {tenant}, {run.Value}, {queued}, false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version},
               {plan.Block.Digest}, {platforms}::jsonb, {plan.PlatformDigest}, {effect}, {mode},
               {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb,
               {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds}, {plan.Ceiling.Micros}, {caller.MemberId.Value}, 1,
               {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value}, {planId?.Value},
-              {Spans.Here}, nullif({guard}::jsonb, 'null'))
+              {Spans.Here}, nullif({guard}::jsonb, 'null'), {body.Rest()}::jsonb)
             """);
         db.SendWithNext(
             $"""
@@ -274,9 +292,10 @@ internal sealed class RunLauncher(
             """);
     }
 
-    private sealed record Planned(QuoteId Quote, RunPlan Plan);
+    /// <param name="Request">As it was asked for, here or of the quote.</param>
+    private sealed record Planned(QuoteId Quote, RunPlan Plan, StartRunRequest Request);
 
     private sealed record Row(
         string Block, string Version, string Digest, string Platforms, RunMode Mode, string Effect, Guid[] DeviceIds, JsonElement Input,
-        string Secrets, string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
+        string Secrets, string Lines, int TimeoutSeconds, string Targets, string Request, string? Guard, bool Expired, bool Used);
 }

@@ -98,12 +98,12 @@ internal static class RunsModule
         plans.MapGet("/{id}", ReadPlans.ShowPlan).WithName("ShowPlan").WithMetadata(new OwnTransaction());
         plans.MapGet("/{id}/devices", ReadPlans.ListPlanDevices).WithName("ListPlanDevices");
         plans.MapGet("/{id}/why", ExplainPlan.Handle).WithName("ExplainPlan");
-        ProblemType[] deciding = [Problems.OwnPlan, Problems.PlanUsed, Problems.PlanExpired, Problems.PlanNotReady];
+        ProblemType[] deciding = [Problems.PlanUsed, Problems.PlanExpired, Problems.PlanNotReady];
         plans.MapPost("/{id}:approve", DecidePlan.Approve).WithName("ApprovePlan")
-            .WithMetadata(new OptionalMatch(), new Refuses(deciding));
+            .WithMetadata(new OptionalMatch(), new Refuses([Problems.OwnPlan, .. deciding]));
         plans.MapPost("/{id}:refuse", DecidePlan.Refuse).WithName("RefusePlan").WithMetadata(new OptionalMatch(), new Refuses(deciding));
         var policy = routes.Customer.MapGroup("").WithTags("Plans");
-        policy.MapGet("/change-policy", ChangePolicy.Get).WithName("GetChangePolicy").WithMetadata(new RequiredRole(MemberRole.Admin));
+        policy.MapGet("/change-policy", ChangePolicy.Get).WithName("GetChangePolicy");
         policy.MapPut("/change-policy", ChangePolicy.Put).WithName("PutChangePolicy").WithMetadata(new RequiredRole(MemberRole.Admin));
 
         var windows = routes.Customer.MapGroup("/windows").WithTags("Windows");

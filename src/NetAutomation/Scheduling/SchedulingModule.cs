@@ -32,9 +32,9 @@ internal static class SchedulingModule
         schedules.MapGet("/{id}", ReadSchedules.Show).WithName("ShowSchedule");
         schedules.MapPatch("/{id}", ChangeSchedule.Patch).WithName(nameof(ChangeSchedule)).WithMetadata(refuses);
         schedules.MapDelete("/{id}", ChangeSchedule.Delete).WithName("DeleteSchedule");
-        var decided = new Refuses(Runs.Problems.OwnPlan);
-        schedules.MapPost("/{id}:approve", DecideSchedule.Approve).WithName("ApproveSchedule").WithMetadata(new RequiredMatch(), decided);
-        schedules.MapPost("/{id}:refuse", DecideSchedule.Refuse).WithName("RefuseSchedule").WithMetadata(new RequiredMatch(), decided);
+        schedules.MapPost("/{id}:approve", DecideSchedule.Approve).WithName("ApproveSchedule")
+            .WithMetadata(new RequiredMatch(), new Refuses(Runs.Problems.OwnPlan));
+        schedules.MapPost("/{id}:refuse", DecideSchedule.Refuse).WithName("RefuseSchedule").WithMetadata(new RequiredMatch());
         schedules.MapGet("/{id}/preview", PreviewSchedule.Handle).WithName(nameof(PreviewSchedule));
         schedules.MapGet("/{id}/occurrences", ReadSchedules.Occurrences).WithName("ListOccurrences");
     }

@@ -75,7 +75,8 @@ public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
         await using var fleet = await Start(ios);
         await fleet.StartWorker("worker");
         ios.Trouble(new { d02 = new { refuse = "ip route 10\\.9" } });
-        var run = await fleet.StartRun(Guarded(fleet, ["ios-d01", "ios-d02"], new { confirmSeconds = 600, maxFailures = 1 }));
+        var run = await fleet.StartRun(
+            Guarded(fleet, ["ios-d01", "ios-d02"], new { confirmSeconds = 600, maxFailures = 1, waves = new[] { 2 } }));
         await fleet.Ended(run);
 
         (await fleet.Outcomes(run)).ShouldBe("ios-d01:changed ios-d02:reverted(task_failed)", fleet.Report());
@@ -157,7 +158,8 @@ public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
         await fleet.StartWorker("worker");
         var (hard, soft) = (await ios.Text("d01"), fleet.Routers.Journal().Count);
         var run = await fleet.StartRun(Guarded(
-            fleet, ["d01", "ios-d01"], new { confirmSeconds = 120, checks = new[] { new { type = "soak", seconds = 30 } } }));
+            fleet, ["d01", "ios-d01"],
+            new { confirmSeconds = 120, waves = new[] { 2 }, checks = new[] { new { type = "soak", seconds = 30 } } }));
         await Eventually.Holds(
             () => ios.Journal("d01").Any(each => each.StartsWith("line ip route", StringComparison.Ordinal))
                 && fleet.Routers.Journal().Any(each => each.Text == ServiceFleet.Line(9)), "the lines", fleet.Report);

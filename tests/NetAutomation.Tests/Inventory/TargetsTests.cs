@@ -13,7 +13,7 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
         var mine = await Inventories.Create(shared);
         var first = DeviceId.Parse((await mine.Add("r1", "10.0.0.1", new { role = "edge" })).Id);
         var second = DeviceId.Parse((await mine.Add("r2", "10.0.0.2")).Id);
-        (await Resolve(mine, new Targets([second, first]))).ShouldBe("r1,r2");
+        (await Resolve(mine, new Targets([second, first]))).ShouldBe("r2,r1", "as they were named");
         (await Resolve(mine, new Targets(Selector: "role=edge"))).ShouldBe("r1");
         (await Resolve(mine, new Targets(All: true))).ShouldBe("r1,r2");
         var target = (await mine.In(db => TargetResolver.Resolve(db, Budgets.Scope(), new Targets([first])))).Value[0];
@@ -33,7 +33,7 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
         (await Resolve(mine, new Targets(Selector: "a=1"))).ShouldBe("/targets/selector device_disabled");
         (await Resolve(mine, new Targets(All: true))).ShouldBe("/targets/all device_disabled");
         (await mine.In(db => TargetResolver.Resolve(db, Budgets.Scope(), new Targets([off, first]), disabledToo: true, default)))
-            .Value.Select(device => device.Enabled).ShouldBe([true, false]);
+            .Value.Select(device => device.Enabled).ShouldBe([false, true]);
         (await Resolve(mine, new Targets(Selector: "a=2"))).ShouldBe("/targets/selector no_targets");
         (await Resolve(mine, new Targets([]))).ShouldBe("/targets/deviceIds no_targets");
         (await Resolve(mine, new Targets([.. Enumerable.Range(0, 10_001).Select(_ => DeviceId.New())])))

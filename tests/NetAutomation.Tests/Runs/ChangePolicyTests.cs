@@ -30,7 +30,11 @@ public sealed class ChangePolicyTests(PostgresServer postgres)
         (await admin.Call("PUT", Policy, wrong, set.ETag)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(
             ["/rules/0/block unknown_block", "/rules/1/effect read_only", "/rules/2/approvals out_of_range", "/rules/3/labels label_key"]);
         var operators = await PlanTests.Member(fixture, "operator");
-        (await operators.Call("GET", Policy)).Must(HttpStatusCode.Forbidden);
+        foreach (var client in new[] { operators, await PlanTests.Member(fixture, "viewer") })
+        {
+            (await client.Call("GET", Policy)).Must(HttpStatusCode.OK).Json.GetProperty("rules").GetArrayLength().ShouldBe(1);
+        }
+
         (await operators.Call("PUT", Policy, rules, "*")).Must(HttpStatusCode.Forbidden);
         (await (await fixture.Host.CreateTenant()).Client.Call("GET", Policy)).Json.GetProperty("rules").GetArrayLength().ShouldBe(0);
         (await RunFixture.Get(admin, "/v1/audit"))["items"]!.AsArray().Count(each => $"{each!["action"]}" == "change_policy.set")
@@ -81,6 +85,54 @@ public sealed class ChangePolicyTests(PostgresServer postgres)
 
         (await fixture.Scalar<long>("select count(*) from billing.reservation")).ShouldBe(reservations);
         (await fixture.Scalar<long>("select count(*) from runs.run")).ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("""{}""", "/block", "rules[1] of GET /v1/change-policy fits: every write.")]
+    [InlineData(
+        """{"block":"static-routes","effect":"idempotent"}""", "/block",
+        "rules[1] of GET /v1/change-policy fits: block static-routes; effect idempotent.")]
+    [InlineData(
+        """{"labels":{"role":"core"}}""", "/targets", "rules[1] of GET /v1/change-policy fits: labels role=core of r002.")]
+    public async Task Refusal_names_the_rule_a_device_that_it_fits_and_the_call_that_comes_next(string rule, string pointer, string why)
+    {
+        await using var fixture = await ScheduleFixture.Start(postgres, 3);
+        var plan = await PlanTests.Ready(fixture);
+        await Set(fixture, """{"labels":{"role":"spine"}},""" + rule);
+        async Task Told(object body, string next)
+        {
+            var refused = (await PlanTests.Post(fixture.Client, "/v1/runs", body)).Must(HttpStatusCode.Forbidden);
+            refused.Faults.ShouldBe([$"{pointer} approval_required"]);
+            foreach (var text in new[] { refused.Json.GetProperty("detail"), refused.Json.GetProperty("errors")[0].GetProperty("detail") })
+            {
+                text.GetString().ShouldStartWith($"{why} ");
+                text.GetString()!.ShouldContain(next);
+            }
+        }
+
+        await Told(fixture.Apply("10.9.0.0/16"), "POST /v1/plans;");
+        await Told(new { planId = plan }, $"POST /v1/plans/{plan}:approve");
+        var schedule = await fixture.Schedule("0 3 * * *");
+        await Fire(fixture, schedule);
+        foreach (var list in new[] { "occurrences", "preview" })
+        {
+            $"{(await RunFixture.Get(fixture.Client, $"/v1/schedules/{schedule}/{list}"))["items"]![0]!["blocked"]!["detail"]}"
+                .ShouldBe($"{why} Another member approves the schedule with POST /v1/schedules/{schedule}:approve.");
+        }
+    }
+
+    [Fact]
+    public async Task Author_withdraws_a_schedule_that_was_approved()
+    {
+        await using var fixture = await ScheduleFixture.Start(postgres);
+        await Set(fixture);
+        var schedule = await fixture.Schedule("0 3 * * *");
+        var path = $"/v1/schedules/{schedule}";
+        (await (await PlanTests.Member(fixture, "operator")).Call("POST", $"{path}:approve", null, "*")).Must(HttpStatusCode.OK);
+        (await fixture.Client.Call("POST", $"{path}:refuse", new { reason = "not yet" }, "*")).Must(HttpStatusCode.OK)
+            .Json.GetProperty("approval").GetString().ShouldBe("refused");
+        (await Fire(fixture, schedule)).ShouldBe(["refused approval_required"]);
+        (await fixture.Client.Call("POST", $"{path}:approve", null, "*")).Must(HttpStatusCode.Forbidden).Problem.ShouldBe("own_plan");
     }
 
     [Fact]

@@ -89,7 +89,8 @@ public sealed class GuardTests(PostgresServer postgres)
         await using var fixture = await RunFixture.Start(postgres, 40);
         foreach (var (devices, waves, ends) in new[]
         {
-            (40, """[1,"5%","25%","100%"]""", "1 2 10 35 40"), (40, """["51%"]""", "21 40"), (40, "[60]", "25 40"), (3, "null", "3"),
+            (40, """[1,"5%","25%","100%"]""", "1 2 10 35 40"), (40, """["51%"]""", "21 40"), (40, "[60]", "25 40"), (3, "null", "1 3"),
+            (40, "null", "1 26 40"), (1, "null", "1"),
             (3, """[2,2,"1%"]""", "refused"),
         })
         {
@@ -103,6 +104,59 @@ public sealed class GuardTests(PostgresServer postgres)
                 ? string.Join(' ', answer.Json.GetProperty("guard").GetProperty("waves").EnumerateArray()) : "refused")
                 .ShouldBe(ends, waves);
         }
+    }
+
+    [Fact]
+    public async Task Devices_that_are_named_are_changed_in_that_order_also_from_a_plan_and_selected_ones_by_name()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 3);
+        DeviceId[] order = [fixture.Devices[1], fixture.Devices[2], fixture.Devices[0]];
+        var body = Guarded(fixture, """{"waves":[1]}""");
+        var named = body.DeepClone();
+        named["targets"] = new JsonObject { ["deviceIds"] = new JsonArray([.. order.Select(device => (JsonNode)$"{device}")]) };
+        async Task<DeviceId[]> Taken(object what)
+        {
+            (await PlanTests.Post(fixture.Client, "/v1/runs", what)).Must(HttpStatusCode.Accepted);
+            var run = (await fixture.Claim())!;
+            await fixture.Work(run);
+            run.Devices.Select(device => device.Position).ShouldBe([1, 2, 3]);
+            return [.. run.Devices.Select(device => device.Id)];
+        }
+
+        (await Taken(named)).ShouldBe(order);
+        (await Taken(body)).ShouldBe(fixture.Devices);
+        var plan = (await PlanTests.Post(fixture.Client, "/v1/plans", named)).Must(HttpStatusCode.Accepted).Id;
+        await fixture.Work((await fixture.Claim())!);
+        (await Taken(new { planId = plan })).ShouldBe(order);
+    }
+
+    [Fact]
+    public async Task Limit_of_a_run_has_room_for_all_waves_and_one_without_is_refused_with_the_least_that_is_taken()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 48);
+        var body = Guarded(
+            fixture, """{"confirmSeconds":300,"waves":[1,"5%","25%","100%"],"checks":[{"type":"soak","seconds":60}]}""");
+        var quote = await fixture.Post(fixture.Client, "/v1/quotes", body);
+        // 1, 2, 9, 25 and 11 devices; the largest takes a login, the longest silence, the soak time, and 5 s for its devices.
+        const int Wave = 30 + 30 + 60 + 5;
+        quote["guard"]!["waves"]!.AsArray().Select(end => (int)end!).ShouldBe([1, 3, 12, 37, 48]);
+        ((int)quote["guard"]!["waveCount"]!, (int)quote["guard"]!["longestSeconds"]!, (int)quote["timeoutSeconds"]!)
+            .ShouldBe((5, (5 * Wave) + 300, (5 * Wave) + 300));
+        body["timeoutSeconds"] = (4 * Wave) + 300 - 1;
+        var refused = (await PlanTests.Post(fixture.Client, "/v1/plans", body)).Must(HttpStatusCode.UnprocessableEntity);
+        refused.Faults.ShouldBe(["/timeoutSeconds out_of_range"]);
+        refused.Text.ShouldContain($"5 waves of up to {Wave} seconds, with a timer of 300, may need {(4 * Wave) + 300} seconds");
+        body["timeoutSeconds"] = (4 * Wave) + 300;
+        var plan = (await PlanTests.Post(fixture.Client, "/v1/plans", body)).Must(HttpStatusCode.Accepted).Json;
+        plan.GetProperty("guard").GetProperty("waveCount").GetInt32().ShouldBe(5);
+        (await PlanTests.Post(fixture.Client, "/v1/runs", Guarded(fixture))).Must(HttpStatusCode.Accepted).Json
+            .GetProperty("timeoutSeconds").GetInt32().ShouldBe(600);
+
+        var each = Guarded(fixture, """{"checks":[{"type":"soak","seconds":1800}]}""");
+        each["guard"]!["waves"] = new JsonArray([.. Enumerable.Range(1, 48).Select(end => (JsonNode)end)]);
+        var endless = (await PlanTests.Post(fixture.Client, "/v1/runs", each)).Must(HttpStatusCode.UnprocessableEntity);
+        endless.Faults.ShouldBe(["/guard/waves out_of_range"]);
+        endless.Text.ShouldContain("a run has 86400 at most");
     }
 
     [Fact]

@@ -211,7 +211,7 @@ public sealed class PlanTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Plan_is_decided_by_another_member_with_the_role_and_never_by_its_author()
+    public async Task Plan_is_approved_by_another_member_with_the_role_and_never_by_its_author()
     {
         await using var fixture = await RunFixture.Start(postgres, 1);
         var (other, viewer) = (await Member(fixture, "operator"), await Member(fixture, "viewer"));
@@ -224,9 +224,9 @@ public sealed class PlanTests(PostgresServer postgres)
         await Check(fixture, (await fixture.Claim())!);
         foreach (var author in new[] { fixture.Client, own })
         {
-            (await Post(author, $"/v1/plans/{plan}:approve", null)).Must(HttpStatusCode.Forbidden).Problem.ShouldBe("own_plan");
-            (await Post(author, $"/v1/plans/{plan}:refuse", new { reason = "no" })).Must(HttpStatusCode.Forbidden)
-                .Problem.ShouldBe("own_plan");
+            var refused = (await Post(author, $"/v1/plans/{plan}:approve", null)).Must(HttpStatusCode.Forbidden);
+            refused.Problem.ShouldBe("own_plan");
+            refused.Json.GetProperty("detail").GetString()!.ShouldContain("a key counts as the member that it belongs to");
         }
 
         (await Post(viewer, $"/v1/plans/{plan}:approve", null)).Must(HttpStatusCode.Forbidden).Problem.ShouldBe("role_insufficient");
@@ -240,6 +240,27 @@ public sealed class PlanTests(PostgresServer postgres)
         (await Post(fixture.Client, "/v1/runs", new { planId = plan })).Must(HttpStatusCode.Conflict).Problem.ShouldBe("plan_not_ready");
         (await Post(other, $"/v1/plans/{plan}:approve", null)).Must(HttpStatusCode.Conflict).Problem.ShouldBe("plan_not_ready");
         await Told(fixture, "plan.created plan.ready plan.approved plan.refused");
+    }
+
+    [Fact]
+    public async Task Plan_is_withdrawn_by_its_author_while_it_is_checked_ready_or_approved()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        var other = await Member(fixture, "operator");
+        var (ready, approved) = (await Ready(fixture), await Ready(fixture));
+        (await Post(other, $"/v1/plans/{approved}:approve", null)).Must(HttpStatusCode.OK);
+        var planning = await Made(fixture);
+        foreach (var plan in new[] { planning, ready, approved })
+        {
+            var withdrawn = (await Post(fixture.Client, $"/v1/plans/{plan}:refuse", new { reason = "wrong" })).Must(HttpStatusCode.OK);
+            (withdrawn.Json.GetProperty("state").GetString(), withdrawn.Json.GetProperty("decidedBy").GetString())
+                .ShouldBe(("refused", await Me(fixture.Client)));
+            (await Post(fixture.Client, "/v1/runs", new { planId = plan })).Must(HttpStatusCode.Conflict)
+                .Problem.ShouldBe("plan_not_ready");
+        }
+
+        await Check(fixture, (await fixture.Claim())!);
+        (await State(fixture, planning)).ShouldBe("refused");
     }
 
     [Fact]

@@ -287,6 +287,26 @@ public sealed class RunLifeTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Devices_of_a_run_are_listed_by_outcome_and_code_page_by_page()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 4);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        await fixture.Work(run, DeviceOutcome.Failed, DeviceOutcome.Changed, DeviceOutcome.Unreachable, DeviceOutcome.Failed);
+        var path = $"/v1/runs/{run.Id}/devices";
+        async Task<string> Names(string query) => string.Join(
+            ' ', (await RunFixture.Get(fixture.Client, $"{path}?{query}"))["items"]!.AsArray().Select(device => $"{device!["name"]}"));
+        (await Names("outcome=failed")).ShouldBe("r004 r001");
+        (await Names("code=task_failed")).ShouldBe("r004 r001");
+        (await Names("outcome=unreachable")).ShouldBe("r003");
+        (await Names("outcome=changed&code=task_failed")).ShouldBe("");
+        var first = await RunFixture.Get(fixture.Client, $"{path}?outcome=failed&limit=1");
+        (await Names($"outcome=failed&after={Uri.EscapeDataString($"{first["next"]}")}")).ShouldBe("r001");
+        var wrong = await RunFixture.Get(fixture.Client, $"{path}?outcome=good", 422);
+        $"{wrong["errors"]![0]!["pointer"]} {wrong["errors"]![0]!["code"]}".ShouldBe("/outcome unknown_outcome");
+    }
+
+    [Fact]
     public async Task A_batch_starts_every_run_or_none()
     {
         await using var fixture = await RunFixture.Start(postgres, 1);

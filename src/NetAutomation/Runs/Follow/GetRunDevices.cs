@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -44,17 +45,28 @@ internal static class GetRunDevices
 
     /// <summary>The devices of a run by their ids, newest device first.</summary>
     public static async Task<Results<Ok<Page<RunDeviceView>>, Problem>> ListRunDevices(
-        RunId id, NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
+        RunId id, NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel,
+        [Description("Only with this outcome.")] string? outcome = null, [Description("Only with this code.")] string? code = null)
     {
+        if (outcome is not null && !Wire.TryValue<DeviceOutcome>(outcome, out _))
+        {
+            return Web.Problems.Refused.At("/outcome", "unknown_outcome", "There is no such outcome.");
+        }
+
         if (await RunView.Find(db, caller.Tenant, id, cancel) is null)
         {
             return Web.Problems.NotFound.With();
         }
 
         var read = await page.Read<Row>(
-            $"run-devices/{id}",
+            $"run-devices/{id}/{outcome}/{code}",
             (below, take) => Rows(
-                db, caller.Tenant, id, $"and ({below}::uuid is null or device_id < {below}) order by device_id desc limit {take}", cancel),
+                db, caller.Tenant, id,
+                $"""
+                {RunFilter.When(outcome, $"and outcome = {outcome}")} {RunFilter.When(code, $"and code = {code}")}
+                  {RunFilter.When(below, $"and device_id < {below}")} order by device_id desc limit {take}
+                """,
+                cancel),
             row => row.DeviceId.Value, row => row.Found);
         return read.Refused(out var problem, out var value)
             ? problem : TypedResults.Ok(new Page<RunDeviceView>([.. value.Items.Select(row => row.View([], null))], value.Next));

@@ -39,6 +39,10 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="Failure">Why it failed.</param>
 /// <param name="PlanId">The plan that it checks or applies.</param>
 /// <param name="Guard">How its changes go back unless they hold; null where they do not.</param>
+/// <param name="Rollout">How it is spread over the devices.</param>
+/// <param name="TimeoutSeconds">Its hard limit.</param>
+/// <param name="StartBy">Not started by then: expired, and free.</param>
+/// <param name="MaxPrice">As asked for.</param>
 /// <param name="RelaunchOf">The run it repeats.</param>
 /// <param name="ScheduleId">The schedule that started it.</param>
 /// <param name="Occurrence">The schedule's occurrence that started the run.</param>
@@ -56,6 +60,7 @@ public sealed record RunView(
     string? PlatformDigest,
     string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input,
     QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, PlanId? PlanId, GuardView? Guard,
+    Rollout? Rollout, int TimeoutSeconds, DateTimeOffset? StartBy, Money? MaxPrice,
     RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
     MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq,
     JsonElement Labels, int Priority, string? TraceId)
@@ -73,7 +78,7 @@ public sealed record RunView(
             select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.platform_digest, r.engine_version, r.effect,
               r.mode, r.targets, r.input, r.quote_id, r.ceiling_micros as ceiling, r.charged_micros as charged, r.failure_code,
               r.failure_detail, r.plan_id, r.guard, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at,
-              r.finished_at, r.final_seq, r.labels, r.priority, r.trace_id, r.found, d.*,
+              r.finished_at, r.final_seq, r.labels, r.priority, r.trace_id, r.found, r.timeout_seconds, r.start_by, r.request, d.*,
               (select name from onboarding.member m where m.tenant_id = r.tenant_id and m.id = r.created_by) as member
             from (select *, count(*) over () as found, coalesce(sum(octet_length(targets::text) + octet_length(input::text))
                     over (order by id desc rows between unbounded preceding and 1 preceding), 0) as before
@@ -97,14 +102,19 @@ public sealed record RunView(
         ScheduleId? ScheduleId,
         string? Occurrence, MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt,
         DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels, int Priority, string? TraceId, long Found,
+        int TimeoutSeconds, DateTimeOffset? StartBy, string Request,
         long Total, long Pending, long Ok, long Changed, long Reverted, long Failed, long Unreachable, long NotStarted, long Unknown)
     {
-        public RunView View() => new(
-            Id, State, Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion, Effect, Mode, Targets, Input,
-            QuoteId, Ceiling, Charged, new RunSummary(Total, Pending, Ok, Changed, Reverted, Failed, Unreachable, NotStarted, Unknown),
-            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), PlanId, GuardView.Of(Guard), RelaunchOf,
-            ScheduleId, Occurrence, CreatedBy,
-            Member, CreatedAt, StartedAt, FinishedAt, FinalSeq, Labels, Priority, TraceId);
+        public RunView View()
+        {
+            var asked = JsonSerializer.Deserialize<StartRunRequest>(Request, Json.Api)!;
+            return new(
+                Id, State, Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion, Effect, Mode, Targets, Input,
+                QuoteId, Ceiling, Charged, new RunSummary(Total, Pending, Ok, Changed, Reverted, Failed, Unreachable, NotStarted, Unknown),
+                FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), PlanId, GuardView.Of(Guard), asked.Rollout,
+                TimeoutSeconds, StartBy, asked.MaxPrice, RelaunchOf, ScheduleId, Occurrence, CreatedBy, Member, CreatedAt, StartedAt,
+                FinishedAt, FinalSeq, Labels, Priority, TraceId);
+        }
     }
 }
 

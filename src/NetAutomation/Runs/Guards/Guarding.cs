@@ -22,6 +22,9 @@ internal sealed class Guarding(NetAutomationDb db, BlockCatalog catalog)
     private const int Command = 30;
     private static readonly JsonElement _emptyInput = JsonElement.Parse("{}");
 
+    // Nobody has said how many devices a mistake may reach before anything is known of it.
+    private static readonly IReadOnlyList<JsonElement> _usualWaves = [JsonElement.Parse("1")];
+
     /// <summary>Null where none is asked for.</summary>
     /// <param name="changes">The run may change its devices.</param>
     public async Task<Outcome<RunGuard?>> Make(
@@ -68,7 +71,7 @@ internal sealed class Guarding(NetAutomationDb db, BlockCatalog catalog)
                 "/guard/confirmSeconds", "timer_too_short", $"A wave may take {least} seconds: confirmSeconds is {least} at least.")
             : new RunGuard(
                 asked, seconds, soak, Lost(checks, GuardCheckType.Neighbors), Lost(checks, GuardCheckType.DefaultRoutes), blocks, waves,
-                asked.MaxFailures ?? 0);
+                asked.MaxFailures ?? 0, least);
     }
 
     private static int Lost(IReadOnlyList<GuardCheck> checks, GuardCheckType type) =>
@@ -139,7 +142,7 @@ internal sealed class Guarding(NetAutomationDb db, BlockCatalog catalog)
         }
 
         var (last, before) = (0, -1);
-        foreach (var (i, wave) in (asked ?? []).Index())
+        foreach (var (i, wave) in (asked ?? _usualWaves).Index())
         {
             if (Size(wave, devices) is not (var end and > 0))
             {

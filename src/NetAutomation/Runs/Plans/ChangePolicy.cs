@@ -26,25 +26,48 @@ public sealed record ChangePolicyBody(IReadOnlyList<ChangeRule> Rules)
     public int Version { get; init; } = 1;
 }
 
+/// <summary>A rule that fits a write.</summary>
+/// <param name="Place">Where it stands in the policy, from 0 on.</param>
+/// <param name="Device">Name of a device that has its labels; null where it names none.</param>
+internal sealed record AskingRule(long Place, string Rule, string? Device)
+{
+    public string Text
+    {
+        get
+        {
+            var rule = JsonSerializer.Deserialize<ChangeRule>(Rule, Json.Api)!;
+            var names = new[]
+            {
+                rule.Block is { } block ? $"block {block}" : null, rule.Effect is { } effect ? $"effect {Wire.Name(effect)}" : null,
+                Device is null
+                    ? null : $"labels {string.Join(", ", rule.Labels!.Select(label => $"{label.Key}={label.Value}"))} of {Device}",
+            }.OfType<string>().DefaultIfEmpty("every write");
+            return $"rules[{Place}] of GET /v1/change-policy fits: {string.Join("; ", names)}.";
+        }
+    }
+
+    /// <param name="next">What is to be done.</param>
+    public Problem Refusal(string next) =>
+        Problems.ApprovalRequired.At(Device is null ? "/block" : "/targets", "approval_required", $"{Text} {next}");
+}
+
 internal static class ChangePolicy
 {
     private const int Most = 50;
 
-    /// <summary>Whether a rule asks for an approval of this run.</summary>
-    public static async Task<bool> Asks(NetAutomationDb db, TenantId tenant, RunPlan plan, CancellationToken cancel)
-    {
-        if (plan.Mode == RunMode.Check || plan.Block.Effect == Effect.Read)
-        {
-            return false;
-        }
+    /// <summary>The first rule that asks for an approval of this run; null where none does.</summary>
+    public static Task<AskingRule?> Asking(NetAutomationDb db, TenantId tenant, RunPlan plan, CancellationToken cancel) =>
+        plan.Mode == RunMode.Check || plan.Block.Effect == Effect.Read
+            ? Task.FromResult<AskingRule?>(null)
+            : Asking(
+                db, tenant, plan.Block.Slug, Wire.Name(plan.Block.Effect), [.. plan.Devices.Select(device => device.DeviceId.Value)],
+                cancel);
 
-        Guid[] devices = [.. plan.Devices.Select(device => device.DeviceId.Value)];
-        return await db.Scalar<bool>(
-            $"""
-            select runs.needs_approval({tenant.Value}, {plan.Block.Slug}, {Wire.Name(plan.Block.Effect)}, {devices}) as "Value"
-            """,
-            cancel);
-    }
+    /// <summary>The first rule that asks for an approval of a write; null where none does.</summary>
+    public static async Task<AskingRule?> Asking(
+        NetAutomationDb db, TenantId tenant, string block, string effect, Guid[] devices, CancellationToken cancel) =>
+        (await db.Query<AskingRule>(
+            $"select place, rule, device from runs.approval_rule({tenant.Value}, {block}, {effect}, {devices})", cancel)).FirstOrDefault();
 
     /// <summary>Which writes need the approval of another member.</summary>
     public static async Task<Ok<ChangePolicyBody>> Get(NetAutomationDb db, Caller caller, HttpContext http)

@@ -10,7 +10,7 @@ internal static class DecidePlan
     public static Task<Results<Ok<PlanView>, Problem>> Approve(PlanId id, [AsParameters] ResourceCall call) =>
         Decide(id, call, PlanState.Approved, null, PlanState.Ready);
 
-    /// <summary>Refuses a plan of another member, with a reason.</summary>
+    /// <summary>Refuses a plan, with a reason; of its author it is withdrawn.</summary>
     public static async Task<Results<Ok<PlanView>, Problem>> Refuse(PlanId id, RefuseRequest body, [AsParameters] ResourceCall call) =>
         body.Unfit() is { } unfit
             ? unfit : await Decide(id, call, PlanState.Refused, body.Reason, PlanState.Planning, PlanState.Ready, PlanState.Approved);
@@ -35,9 +35,9 @@ internal static class DecidePlan
             return stale;
         }
 
-        if (plan.CreatedBy == caller.MemberId)
+        if (to == PlanState.Approved && plan.CreatedBy == caller.MemberId)
         {
-            return Problems.OwnPlan.With();
+            return Problems.Own("plan", caller);
         }
 
         if (PlanStates.Refusal(plan.State, from) is { } refusal)

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Catalog;
 using NetAutomation.Inventory;
@@ -23,16 +22,11 @@ internal static class MakePlan
     /// <summary>Plans a change: pins what a run of it would do and cost, and queues the check of it on the same devices.</summary>
     public static async Task<Results<Accepted<PlanView>, Problem>> Handle(
         MakePlanRequest body, NetAutomationDb db, Caller caller, Planner planner, RunLauncher launcher, EngineVersion engine,
-        AuditLog audit, HttpContext http, CancellationToken cancel)
+        AuditLog audit, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
-        if (QuoteRun.Second(body) is { } second)
+        if (QuoteRun.Second(body, clock, "Not in a plan: give it with the run that applies it.") is { } second)
         {
             return second;
-        }
-
-        if (body.StartBy is not null)
-        {
-            return Web.Problems.Refused.At("/startBy", "not_here", "Not in a plan: it has a time of its own.");
         }
 
         if (body.Mode == RunMode.Check)
@@ -57,22 +51,20 @@ internal static class MakePlan
         }
 
         var id = PlanId.New();
-        var quote = QuoteRun.Store(db, caller, plan, engine, open: false, _kept);
-        // What the quote does not pin.
-        var request = JsonSerializer.Serialize<StartRunRequest>(
-            body with { Block = null, Version = null, Mode = null, Targets = null, Input = null, TimeoutSeconds = plan.TimeoutSeconds },
-            Json.Api);
+        var quote = QuoteRun.Store(db, caller, body, plan, engine, open: false, _kept);
         db.SendWithNext(
             $"""
-            insert into runs.plan (tenant_id, id, quote_id, request, allow_failed, created_by, expires_at)
-            values (
-              {caller.Tenant.Value}, {id.Value}, {quote.Value}, {request}::jsonb, {body.AllowFailed}, {caller.MemberId.Value},
-              now() + {_kept})
+            insert into runs.plan (tenant_id, id, quote_id, allow_failed, created_by, expires_at)
+            values ({caller.Tenant.Value}, {id.Value}, {quote.Value}, {body.AllowFailed}, {caller.MemberId.Value}, now() + {_kept})
             """);
-        var check = new StartRunRequest(
-            plan.Block.Slug, plan.Block.Version, RunMode.Check,
-            new Targets(DeviceIds: [.. plan.Devices.Select(device => device.DeviceId)]), plan.Input, TimeoutSeconds: plan.TimeoutSeconds,
-            Rollout: body.Rollout is null ? null : body.Rollout with { MaxFailures = null }, Labels: body.Labels, Priority: body.Priority);
+        // Every device is checked, for nothing, and nothing can go back.
+        StartRunRequest check = body with
+        {
+            Version = plan.Block.Version, Mode = RunMode.Check,
+            Targets = new Targets(DeviceIds: [.. plan.Devices.Select(device => device.DeviceId)]),
+            MaxPrice = null, TimeoutSeconds = plan.TimeoutSeconds,
+            Rollout = body.Rollout is null ? null : body.Rollout with { MaxFailures = null }, Guard = null,
+        };
         if ((await launcher.Start(caller, check, new RunOrigin(CheckOf: id, Guard: plan.Guard), cancel)).Refused(out problem, out _))
         {
             return problem;

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
@@ -7,14 +6,14 @@ namespace NetAutomation.Runs.Plans;
 /// <summary>What runs make of plans, each in the transaction of the run.</summary>
 internal sealed class PlanStates(NetAutomationDb db, AuditLog audit)
 {
-    /// <summary>The run that applies the plan, which nothing else can apply from now on.</summary>
-    public async Task<Outcome<StartRunRequest>> Take(Caller caller, PlanId id, CancellationToken cancel)
+    /// <summary>The quote of a plan, which nothing else can apply from now on.</summary>
+    /// <param name="startBy">A run of it may wait so long in the queue.</param>
+    public async Task<Outcome<QuoteId>> Take(Caller caller, PlanId id, DateTimeOffset? startBy, CancellationToken cancel)
     {
         // The lock lets one of several at once go on; the others see what it has made of the plan.
         var rows = await db.Query<Row>(
             $"""
-            select {PlanView.StateNow} as state, p.quote_id, p.request,
-              runs.needs_approval(p.tenant_id, q.block, q.effect, q.device_ids) as needs_approval
+            select {PlanView.StateNow} as state, p.quote_id, p.expires_at, q.block, q.effect, q.device_ids
             from runs.plan p join runs.quote q on q.tenant_id = p.tenant_id and q.id = p.quote_id
             where p.tenant_id = {caller.Tenant.Value} and p.id = {id.Value} for update of p
             """,
@@ -29,9 +28,15 @@ internal sealed class PlanStates(NetAutomationDb db, AuditLog audit)
             return refusal;
         }
 
-        if (plan.State == PlanState.Ready && plan.NeedsApproval)
+        if (startBy > plan.ExpiresAt)
         {
-            return Problems.ApprovalRequired.With();
+            return Web.Problems.Refused.At("/startBy", "out_of_range", $"The plan can be applied until {plan.ExpiresAt:O}.");
+        }
+
+        if (plan.State == PlanState.Ready
+            && await ChangePolicy.Asking(db, caller.Tenant, plan.Block, plan.Effect, plan.DeviceIds, cancel) is { } rule)
+        {
+            return rule.Refusal($"Another member than the author approves the plan with POST /v1/plans/{id}:approve.");
         }
 
         db.SendWithNext(
@@ -40,7 +45,7 @@ internal sealed class PlanStates(NetAutomationDb db, AuditLog audit)
             where tenant_id = {caller.Tenant.Value} and id = {id.Value}
             """);
         await audit.Append(caller, "plan.used", $"{id}", null, cancel);
-        return JsonSerializer.Deserialize<StartRunRequest>(plan.Request, Json.Api)! with { QuoteId = plan.QuoteId };
+        return plan.QuoteId;
     }
 
     /// <summary>Null where a plan in this state is in one of those that are needed.</summary>
@@ -89,7 +94,8 @@ internal sealed class PlanStates(NetAutomationDb db, AuditLog audit)
     private Task Tell(TenantId tenant, PlanId id, PlanState state, object? data, CancellationToken cancel) =>
         audit.Append(tenant, "worker", "worker", null, $"plan.{Wire.Name(state)}", $"{id}", data, cancel);
 
-    private sealed record Row(PlanState State, QuoteId QuoteId, string Request, bool NeedsApproval);
+    private sealed record Row(
+        PlanState State, QuoteId QuoteId, DateTimeOffset ExpiresAt, string Block, string Effect, Guid[] DeviceIds);
 
     private sealed record Concluded(PlanState State, MemberId CreatedBy, bool ApprovalRequired);
 }

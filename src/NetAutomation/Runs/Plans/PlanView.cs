@@ -26,7 +26,7 @@ public enum PlanState
     /// <summary>The check did not end well on every device.</summary>
     Failed,
 
-    /// <summary>Another member has refused it.</summary>
+    /// <summary>A member has refused it, or its author has withdrawn it.</summary>
     Refused,
 
     /// <summary>Its time is over.</summary>

@@ -42,6 +42,7 @@ internal sealed class Planner(
     ConfigHistory history)
 {
     private const int UsualTimeout = 600;
+    private const int LongestTimeout = 86400;
 
     // A check costs nothing but a worker's time.
     private const int LongestCheck = 3600;
@@ -101,13 +102,6 @@ internal sealed class Planner(
             return unrestorable;
         }
 
-        var timeout = body.TimeoutSeconds ?? Math.Max(UsualTimeout, 2 * body.Guard?.ConfirmSeconds ?? 0);
-        if (timeout is < 10 or > 86400)
-        {
-            return Web.Problems.Refused.At("/timeoutSeconds", "out_of_range", "The limit is 10 to 86400 seconds.");
-        }
-
-        timeout = mode == RunMode.Check ? Math.Min(timeout, LongestCheck) : timeout;
         var changes = mode == RunMode.Apply && block.Effect != Effect.Read;
         if ((await guarding.Make(body.Guard, changes, body.Rollout is not null, block, devices, caller.Tenant, cancel))
             .Refused(out var unguarded, out var guard))
@@ -115,10 +109,9 @@ internal sealed class Planner(
             return unguarded;
         }
 
-        if (guard?.ConfirmSeconds > timeout)
+        if (Timeout(body.TimeoutSeconds, mode, guard).Refused(out var untimely, out var timeout))
         {
-            return Web.Problems.Refused.At(
-                "/timeoutSeconds", "out_of_range", $"A wave may take {guard.ConfirmSeconds} seconds: the limit is that at least.");
+            return untimely;
         }
 
         var pinned = await platforms.Pin(db, devices.Select(device => device.Platform), cancel);
@@ -135,8 +128,28 @@ internal sealed class Planner(
             guard);
     }
 
-    /// <summary>The mode as a request gives it: none for a block that only reads.</summary>
-    public static RunMode? Asked(string effect, RunMode mode) => effect == Wire.Name(Effect.Read) ? null : mode;
+    /// <summary>The limit of the run in seconds: one in which every wave of its guard may begin.</summary>
+    private static Outcome<int> Timeout(int? asked, RunMode mode, RunGuard? guard)
+    {
+        if (asked is < 10 or > LongestTimeout)
+        {
+            return Web.Problems.Refused.At("/timeoutSeconds", "out_of_range", $"The limit is 10 to {LongestTimeout} seconds.");
+        }
+
+        if (guard?.LeastTimeout is { } least && least > (asked ?? LongestTimeout))
+        {
+            var waves = $"{guard.Waves.Count} waves of up to {guard.WaveSeconds} seconds, with a timer of {guard.ConfirmSeconds}, "
+                + $"may need {least} seconds";
+            return least > LongestTimeout
+                ? Web.Problems.Refused.At(
+                    "/guard/waves", "out_of_range",
+                    $"{waves}, and a run has {LongestTimeout} at most: name fewer devices, larger waves, or a shorter soak time.")
+                : Web.Problems.Refused.At("/timeoutSeconds", "out_of_range", $"{waves}: the limit is that at least.");
+        }
+
+        var timeout = asked ?? Math.Clamp(guard?.LongestSeconds ?? UsualTimeout, UsualTimeout, LongestTimeout);
+        return mode == RunMode.Check ? Math.Min(timeout, LongestCheck) : timeout;
+    }
 
     /// <summary>The versions of the input's secrets, or what of the input cannot be put on these platforms.</summary>
     private async Task<Outcome<Dictionary<CredentialId, int>>> Secrets(

@@ -1,6 +1,4 @@
-using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
-using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
 using NetAutomation.Web;
@@ -9,12 +7,12 @@ namespace NetAutomation.Runs.Start;
 
 /// <summary>Which devices of a finished run to try again.</summary>
 /// <param name="Outcomes">Any of reverted, failed, unreachable, not_started and unknown.</param>
-/// <param name="MaxPrice">Refused with 402 above this.</param>
+/// <param name="MaxPrice">Refused with 402 above this; that of the run where omitted.</param>
 public sealed record RelaunchRunRequest(IReadOnlyList<DeviceOutcome> Outcomes, Money? MaxPrice = null);
 
 internal static class RelaunchRun
 {
-    /// <summary>Starts a new run of the same version, input and mode on the devices with these outcomes, at today's prices.</summary>
+    /// <summary>Starts a run again, as it was asked for, on the devices with these outcomes, at today's prices.</summary>
     public static async Task<Results<Accepted<RunView>, Problem>> Handle(
         RunId id, RelaunchRunRequest body, NetAutomationDb db, Caller caller, RunLauncher launcher, CancellationToken cancel)
     {
@@ -45,17 +43,13 @@ internal static class RelaunchRun
             return Web.Problems.Refused.At("/outcomes", "no_targets", "No device of the run has such an outcome.");
         }
 
-        var (timeout, guard) = (await db.Query<Row>(
-            $"select timeout_seconds, guard from runs.run where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel))[0];
-        var again = new StartRunRequest(
-            run.Block, run.Version, Planner.Asked(run.Effect, run.Mode), new Targets(DeviceIds: devices), run.Input,
-            MaxPrice: body.MaxPrice,
-            TimeoutSeconds: timeout, Guard: guard is null ? null : GuardView.Json(guard).Asked,
-            Labels: run.Labels.Deserialize<Dictionary<string, string>>(), Priority: run.Priority);
+        var asked = (await db.Query<string>(
+            $"select request from runs.run where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel))[0];
+        var again = StartRunRequest.Again(asked, run.Block, run.Version, run.Effect, run.Mode, devices, run.Input);
+        // Its time to start has passed.
+        again = again with { StartBy = null, MaxPrice = body.MaxPrice ?? again.MaxPrice };
         return (await launcher.Start(caller, again, new RunOrigin(RelaunchOf: id), cancel)).Refused(out var problem, out var relaunched)
             ? problem
             : TypedResults.Accepted($"/v1/runs/{relaunched}", (await RunView.Find(db, caller.Tenant, relaunched, cancel))!);
     }
-
-    private sealed record Row(int TimeoutSeconds, string? Guard);
 }

@@ -13,7 +13,9 @@ namespace NetAutomation.Runs.Start;
 /// <param name="Guard">How the change goes back unless it holds; as usual where omitted. Not in a check.</param>
 /// <param name="MaxPrice">Refused with 402 above this.</param>
 /// <param name="StartBy">Not started by then: expired, and free.</param>
-/// <param name="TimeoutSeconds">Hard limit of the run, 10 to 86400; 600 where omitted. A check has 3600 at most.</param>
+/// <param name="TimeoutSeconds">
+/// Hard limit of the run, 10 to 86400. Where omitted 600, or as long as its guard may take. A check has 3600 at most.
+/// </param>
 /// <param name="Priority">Among your own queued runs, higher ones start first; 0 to 9, 0 where omitted.</param>
 /// <param name="Labels">Your own words for it, up to 20.</param>
 public sealed record RestoreConfigRequest(

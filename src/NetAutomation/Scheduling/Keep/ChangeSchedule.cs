@@ -54,7 +54,7 @@ internal static class ChangeSchedule
                     return refused;
                 }
 
-                needed = startable.NeedsApproval;
+                needed = startable.Rule is not null;
             }
 
             var row = call.Db.Entry(schedule);

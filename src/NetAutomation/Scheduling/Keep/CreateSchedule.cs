@@ -49,7 +49,7 @@ internal static class CreateSchedule
         {
             Cron = body.Cron, Rrule = body.Rrule, Misfire = body.Misfire, Overlap = body.Overlap, Enabled = body.Enabled, Anchor = anchor,
             Last = times.Last, NextAt = body.Enabled ? times.First : null,
-            Approval = startable.NeedsApproval ? ScheduleApproval.AwaitingApproval : null,
+            Approval = startable.Rule is not null ? ScheduleApproval.AwaitingApproval : null,
         };
         return await ScheduleView.Rows.Create(call, schedule, body, row => TellWaiting(call, row));
     }

@@ -10,7 +10,7 @@ internal static class DecideSchedule
     public static Task<Results<Ok<ScheduleView>, Problem>> Approve(ScheduleId id, [AsParameters] ResourceCall call) =>
         Decide(id, call, ScheduleApproval.Approved, null, "schedule.approved");
 
-    /// <summary>Refuses a schedule of another member, with a reason.</summary>
+    /// <summary>Refuses to let a schedule start what needs an approval, with a reason; its author may do so, too.</summary>
     public static async Task<Results<Ok<ScheduleView>, Problem>> Refuse(
         ScheduleId id, RefuseRequest body, [AsParameters] ResourceCall call) =>
         body.Unfit() is { } unfit
@@ -22,9 +22,9 @@ internal static class DecideSchedule
         id,
         schedule =>
         {
-            if (schedule.CreatedBy == call.Caller.MemberId)
+            if (to == ScheduleApproval.Approved && schedule.CreatedBy == call.Caller.MemberId)
             {
-                return Task.FromResult<Outcome<Changed>>(Runs.Problems.OwnPlan.With());
+                return Task.FromResult<Outcome<Changed>>(Runs.Problems.Own("schedule", call.Caller));
             }
 
             (schedule.Approval, schedule.DecidedBy, schedule.Reason) = (to, call.Caller.MemberId, reason);

@@ -47,10 +47,9 @@ internal static class PreviewSchedule
                     refusal.Type.Code, refusal.Errors is [var first, ..] ? first.Detail : refusal.Detail ?? refusal.Type.Title, null));
         }
 
-        if (startable.NeedsApproval && schedule.Approval != ScheduleApproval.Approved)
+        if (startable.Rule is { } rule && schedule.Approval != ScheduleApproval.Approved)
         {
-            return All(
-                upcoming, new Blocked(Runs.Problems.ApprovalRequired.Code, "Another member has to approve the schedule first.", null));
+            return All(upcoming, new Blocked(Runs.Problems.ApprovalRequired.Code, $"{rule} {RunLauncher.Approving(id)}", null));
         }
 
         var calendar = await windows.Load(caller.Tenant, startable.Devices, cancel);
