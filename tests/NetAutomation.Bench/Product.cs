@@ -60,7 +60,7 @@ internal sealed class Product : IAsyncDisposable
         ],
         CancellationToken.None));
 
-    public Task Finish(ClaimedRun run) => Done<RunEndings>(endings => endings.Finish(run, false, null, CancellationToken.None));
+    public Task Finish(ClaimedRun run) => Done<RunEndings>(endings => endings.Finish(run, null, CancellationToken.None));
 
     public RunRecorder Record(ClaimedRun run)
     {

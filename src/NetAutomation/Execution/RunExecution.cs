@@ -43,7 +43,7 @@ internal sealed partial class RunExecution(
 
         if (prepared is null)
         {
-            await Finish(run, cancelled: false, impossible);
+            await Finish(run, impossible);
             return;
         }
 
@@ -88,7 +88,7 @@ internal sealed partial class RunExecution(
         }
         else
         {
-            await Finish(run, watch.Cancelled, verdict.NotStarted);
+            await Finish(run, verdict.NotStarted);
         }
 
         await watch.Over();
@@ -282,7 +282,11 @@ internal sealed partial class RunExecution(
             await foreach (var told in sandbox.Events)
             {
                 var (time, type, device, data, outcome, _) = told;
-                if (type == "login")
+                if (type == "login" && job.Looks)
+                {
+                    // The change may still go back, and its password with it: both are kept.
+                }
+                else if (type == "login")
                 {
                     await Settle(run, byAlias[device!], JsonElement.Parse(data).GetProperty("pending").GetBoolean());
                 }
@@ -416,6 +420,7 @@ internal sealed partial class RunExecution(
 
     /// <summary>
     /// A code in place of the work where the run can no longer start: its block was withdrawn, or a secret is not the one that was planned.
+    /// A look needs the logins alone, so nothing that became of the input stops it.
     /// </summary>
     private async Task<(Prepared? Prepared, string? Impossible)> Prepare(IServiceProvider services, ClaimedRun run)
     {
@@ -428,7 +433,7 @@ internal sealed partial class RunExecution(
             return (null, DeviceCode.VersionWithdrawn);
         }
 
-        var rotates = run.Mode == RunMode.Apply ? BlockInput.Login(block) : null;
+        var rotates = run is { Mode: RunMode.Apply, Looks: false } ? BlockInput.Login(block) : null;
         DeviceId[] ids = [.. run.Devices.Where(device => !device.CheckFailed).Select(device => device.Id)];
         if (rotates is not null)
         {
@@ -440,14 +445,14 @@ internal sealed partial class RunExecution(
         var known = opened.Select(device => device.DeviceId).ToHashSet();
         Forget([.. opened.Except(devices)]);
         var secrets = await access.OpenSecrets(db, [.. run.Secrets.Keys], CancellationToken.None);
-        if (run.Secrets.Any(planned => secrets.GetValueOrDefault(planned.Key)?.Version != planned.Value))
+        if (!run.Looks && run.Secrets.Any(planned => secrets.GetValueOrDefault(planned.Key)?.Version != planned.Value))
         {
             Forget(devices);
             return (null, DeviceCode.SecretRotated);
         }
 
         var texts = secrets.ToDictionary(secret => secret.Key, secret => secret.Value.Reveal());
-        var input = texts.Count == 0 ? run.Input : BlockInput.WithSecrets(block, run.Input, id => JsonValue.Create(texts[id]));
+        var input = run.Looks || texts.Count == 0 ? run.Input : BlockInput.WithSecrets(block, run.Input, id => JsonValue.Create(texts[id]));
         IReadOnlyList<DeviceLogin> open = [];
         if (rotates is [var user, var password])
         {
@@ -457,7 +462,7 @@ internal sealed partial class RunExecution(
             Forget(open);
         }
 
-        var (restored, unrestored) = await Restored(services, run, block, devices);
+        var (restored, unrestored) = run.Looks ? (null, []) : await Restored(services, run, block, devices);
         devices = [.. devices.Except(unrestored)];
         Forget(unrestored);
         await services.GetRequiredService<AuditLog>().Append(
@@ -473,7 +478,7 @@ internal sealed partial class RunExecution(
                 [.. run.Devices.Where(device => !byId.ContainsKey(device.Id)).Select(
                     device => lost.Contains(device.Id) ? Unrestored(device)
                         : Gone(device, unsettled.Contains(device.Id), known.Contains(device.Id)))],
-                await Folders(db, run), input, [.. texts.Values], await Checks(services, db, run), restored),
+                await Folders(db, run), input, [.. texts.Values], run.Looks ? [] : await Checks(services, db, run), restored),
             null);
     }
 
@@ -505,10 +510,7 @@ internal sealed partial class RunExecution(
             + (device.Verify ? " An earlier attempt was lost, and the device could not be looked at." : ""),
         null, null, null, null, []);
 
-    /// <summary>
-    /// The configuration that the block gives its device, and the devices that cannot have it any more. What an earlier attempt has begun
-    /// is looked at without it.
-    /// </summary>
+    /// <summary>The configuration that the block gives its device, and the devices that cannot have it any more.</summary>
     private static async Task<(byte[]? Text, IReadOnlyList<DeviceLogin> Unrestored)> Restored(
         IServiceProvider services, ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices)
     {
@@ -519,9 +521,8 @@ internal sealed partial class RunExecution(
 
         var history = services.GetRequiredService<ConfigHistory>();
         var owner = await history.Owner(run.Tenant, config, CancellationToken.None);
-        var begun = run.Devices.Where(device => device.Kept is not null).Select(device => device.Id).ToHashSet();
         List<DeviceLogin> others = [.. devices.Where(
-            device => (owner?.DeviceId, owner?.Platform) != (device.DeviceId, device.Platform) && !begun.Contains(device.DeviceId))];
+            device => (owner?.DeviceId, owner?.Platform) != (device.DeviceId, device.Platform))];
         return (owner is null ? null : await history.Text(run.Tenant, owner, CancellationToken.None), others);
     }
 
@@ -577,8 +578,8 @@ internal sealed partial class RunExecution(
     }
 
     /// <summary>The outcomes are known; only writing them can fail, and then only for as long as the database is away.</summary>
-    private Task<bool> Finish(ClaimedRun run, bool cancelled, string? notStarted) =>
-        journals.RetryUntilAvailable<RunEndings, bool>(endings => endings.Finish(run, cancelled, notStarted, CancellationToken.None));
+    private Task<bool> Finish(ClaimedRun run, string? notStarted) =>
+        journals.RetryUntilAvailable<RunEndings, bool>(endings => endings.Finish(run, notStarted, CancellationToken.None));
 
     /// <summary>Content and logins for the work on a run.</summary>
     /// <param name="Gone">Devices that cannot be worked on any more.</param>

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.EntityFrameworkCore.Storage;
 using NetAutomation.Billing;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
@@ -18,10 +19,15 @@ internal sealed class RunEndings(
 {
     private const string Worker = "worker";
     private const string Drift = "drift";
+    private const string Cancelled = "cancelled";
+    private const string WorkerLost = "worker_lost";
 
-    /// <summary>The worker has done what it could. False: the fence has moved on, or the run was ended before.</summary>
-    /// <param name="notStarted">Why the devices without an outcome were not started: a code.</param>
-    public async Task<bool> Finish(ClaimedRun run, bool cancelled, string? notStarted, CancellationToken cancel)
+    /// <summary>
+    /// The worker has done what it could with the devices of this attempt. Where the run has others, it goes on from the queue. False: the
+    /// fence has moved on, or the run was ended before.
+    /// </summary>
+    /// <param name="notStarted">Why the devices of this attempt without an outcome were not started: a code.</param>
+    public async Task<bool> Finish(ClaimedRun run, string? notStarted, CancellationToken cancel)
     {
         await using var transaction = await db.Begin(run.Tenant, cancel);
         if (await Lock(run.Tenant, run.Id, $"fence = {run.Fence} and not terminal", cancel) is not var (head, found))
@@ -29,11 +35,21 @@ internal sealed class RunEndings(
             return false;
         }
 
-        var (devices, _) = ConcludeRest(run.Tenant, run.Id, found, notStarted);
+        var taken = run.Devices.Select(device => device.Id).ToHashSet();
+        var devices = ConcludeRest(
+            run.Tenant, run.Id, found, device => taken.Contains(device.DeviceId), notStarted ?? (head.Cancelled ? Cancelled : null));
+        var stops = head.Cancelled ? Cancelled
+            : devices.Count(device => !device.Left && !device.Good) > run.Guard?.MaxFailures ? "max_failures" : null;
+        devices = stops is null ? devices : ConcludeRest(run.Tenant, run.Id, devices, device => !device.Begun, stops);
+        if (devices.Exists(device => device.Left))
+        {
+            return await GoOn(run, transaction, cancel);
+        }
+
         var failed = devices.Count(device => !device.Good);
         var move = devices.Exists(device => device.Outcome == DeviceOutcome.Unknown) ? RunMove.LeaveUnknown
             : failed == 0 ? RunMove.Succeed
-            : cancelled && devices.Exists(device => device.LeftByCancel) ? RunMove.FinishCancelled
+            : head.Cancelled && devices.Exists(device => device.LeftByCancel) ? RunMove.FinishCancelled
             : RunMove.Fail;
         var moved = move == RunMove.LeaveUnknown
             ? await move.Make(db, run.Tenant, run.Id, run.Fence, Worker, cancel, "device_unknown")
@@ -53,7 +69,10 @@ internal sealed class RunEndings(
         return true;
     }
 
-    /// <summary>Ends a run that no worker has begun, and asks the worker of any other. True: it is ended.</summary>
+    /// <summary>
+    /// Ends a run that no worker has begun, and asks the worker of any other. Where a lost one has begun changes under a guard, they are
+    /// still looked at, by an attempt that begins nothing. True: it is ended.
+    /// </summary>
     public async Task<bool> Cancel(TenantId tenant, RunId run, string by, CancellationToken cancel)
     {
         var ended = await End(tenant, run, RunMove.Cancel, by, null, cancel);
@@ -98,7 +117,24 @@ internal sealed class RunEndings(
         return resolved;
     }
 
-    /// <summary>Ends a run that no worker executes. Where a lost attempt may have configured a device, it is unknown instead.</summary>
+    /// <summary>What is left is for another attempt, which the queue tells what to do with it.</summary>
+    private async Task<bool> GoOn(ClaimedRun run, IDbContextTransaction transaction, CancellationToken cancel)
+    {
+        if (!await RunMove.GoOn.Make(db, run.Tenant, run.Id, run.Fence, Worker, cancel, "devices_left"))
+        {
+            return false;
+        }
+
+        await transaction.CommitAsync(cancel);
+        signals.RingNews(run.Id);
+        signals.RingWork();
+        return true;
+    }
+
+    /// <summary>
+    /// Ends a run that no worker executes. Where a lost attempt may have configured a device, it is unknown instead; where that is still to
+    /// be looked at, the run is cancelled and stays.
+    /// </summary>
     private async Task<bool> End(TenantId tenant, RunId run, RunMove move, string by, RunFailure? failure, CancellationToken cancel)
     {
         if (await Lock(tenant, run, $"state in {RunStates.In(move.From)}", cancel) is not var (head, found))
@@ -106,8 +142,18 @@ internal sealed class RunEndings(
             return false;
         }
 
-        var (devices, doubtful) = ConcludeRest(tenant, run, found, Wire.Name(move.To));
-        if (doubtful)
+        var devices = ConcludeRest(tenant, run, found, device => !device.Begun, Wire.Name(move.To));
+        if (devices.Exists(device => device.Left))
+        {
+            db.SendWithNext(
+                $"""
+                update runs.run set cancel_requested_at = coalesce(cancel_requested_at, now())
+                where tenant_id = {tenant.Value} and id = {run.Value}
+                """);
+            return false;
+        }
+
+        if (devices.Exists(device => device.Outcome == DeviceOutcome.Unknown))
         {
             return await RunMove.GiveUp.Make(db, tenant, run, null, by, cancel, Wire.Name(move.To));
         }
@@ -126,28 +172,25 @@ internal sealed class RunEndings(
         : Task.CompletedTask;
 
     /// <summary>
-    /// The devices that have no outcome yet were not started. Those that a lost attempt may have configured, and that nobody has looked at
-    /// since, are unknown.
+    /// Those of these devices that have no outcome yet were not started. Those that a lost attempt may have configured, and that nobody has
+    /// looked at since, are unknown.
     /// </summary>
-    private (List<Device> Devices, bool Doubtful) ConcludeRest(TenantId tenant, RunId run, List<Device> devices, string? code)
+    private List<Device> ConcludeRest(TenantId tenant, RunId run, List<Device> devices, Predicate<Device> which, string? code)
     {
-        var doubtful = devices.FindAll(device => device.Verify && device.Outcome is null);
-        if (doubtful.Count > 0)
+        var rest = devices.FindAll(device => device.Left && which(device));
+        foreach (var same in rest.GroupBy(device => device.Verify, device => device.DeviceId.Value))
         {
-            Conclude(tenant, run, [.. doubtful.Select(device => device.DeviceId.Value)], DeviceOutcome.Unknown, "worker_lost");
+            Conclude(
+                tenant, run, [.. same], same.Key ? DeviceOutcome.Unknown : DeviceOutcome.NotStarted, same.Key ? WorkerLost : code);
         }
 
-        Conclude(tenant, run, null, DeviceOutcome.NotStarted, code);
-        return (
-            devices.ConvertAll(device =>
-                device.Outcome is not null ? device
-                : device.Verify ? device with { Outcome = DeviceOutcome.Unknown, Code = "worker_lost" }
-                : device with { Outcome = DeviceOutcome.NotStarted, Code = code }),
-            doubtful.Count > 0);
+        return devices.ConvertAll(device =>
+            !device.Left || !which(device) ? device
+            : device.Verify ? device with { Outcome = DeviceOutcome.Unknown, Code = WorkerLost }
+            : device with { Outcome = DeviceOutcome.NotStarted, Code = code });
     }
 
-    /// <param name="devices">Null: all without an outcome.</param>
-    private void Conclude(TenantId tenant, RunId run, Guid[]? devices, DeviceOutcome outcome, string? code)
+    private void Conclude(TenantId tenant, RunId run, Guid[] devices, DeviceOutcome outcome, string? code)
     {
         bool? changed = outcome == DeviceOutcome.Unknown ? null : outcome == DeviceOutcome.Changed;
         db.SendWithNext($"call runs.conclude({tenant.Value}, {run.Value}, {devices}, {Wire.Name(outcome)}, {changed}, {code})");
@@ -162,7 +205,7 @@ internal sealed class RunEndings(
     {
         var (heads, devices) = await db.Query<Head, Device>(
             $"""
-            select block, digest, engine_version, input_hash, trace_parent, plan_id, mode, (
+            select block, digest, engine_version, input_hash, trace_parent, plan_id, mode, cancel_requested_at is not null as cancelled, (
               select coalesce(sum(coalesce(e.at, now()) - s.at), '0') from runs.run_transition s
                 left join lateral (
                   select n.at from runs.run_transition n
@@ -173,7 +216,7 @@ internal sealed class RunEndings(
             """,
             $"""
             select device_id, d.platform, outcome, code, r.platforms ->> d.platform as platform_digest, diff, before_hash, after_hash,
-              verify or kept_at is not null as verify, contacted
+              verify or kept_at is not null as verify, kept_at is not null as begun, contacted
             from runs.run_device d join runs.run r on r.tenant_id = d.tenant_id and r.id = d.run_id
             where d.tenant_id = {tenant.Value} and d.run_id = {run.Value} order by position
             """,
@@ -202,14 +245,18 @@ internal sealed class RunEndings(
 
     private sealed record Head(
         string Block, string Digest, string? EngineVersion, string InputHash, string? TraceParent, PlanId? PlanId, RunMode Mode,
-        TimeSpan Ran);
+        bool Cancelled, TimeSpan Ran);
 
     private sealed record Device(
         DeviceId DeviceId, string Platform, DeviceOutcome? Outcome, string? Code, string? PlatformDigest, string? Diff, string? BeforeHash,
-        string? AfterHash, bool Verify, bool Contacted)
+        string? AfterHash, bool Verify, bool Begun, bool Contacted)
     {
+        public bool Left => Outcome is null;
+
         public bool Good => Outcome?.IsGood() == true;
 
-        public bool LeftByCancel => Outcome == DeviceOutcome.NotStarted || Code == "cancelled";
+        public bool LeftByCancel => Outcome == DeviceOutcome.NotStarted || Code == Cancelled
+            // It went back by the loss of its worker, before the cancel could have it go back.
+            || (Outcome == DeviceOutcome.Reverted && Code is WorkerLost or "worker_stopped");
     }
 }

@@ -13,7 +13,8 @@ namespace NetAutomation.Runs;
 internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, ConfigHistory history, RunSignals signals)
 {
     /// <summary>
-    /// claimed → running; commit it before the first dial. Also true where it was running already: the answer to the first try was lost.
+    /// claimed → running, and on to cancelling where a cancel was asked for; commit it before the first dial. Also true where it was
+    /// running already: the answer to the first try was lost.
     /// </summary>
     public Task<bool> Start(ClaimedRun run, CancellationToken cancel) => InTenant(
         run,
@@ -24,12 +25,27 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, Confi
                 update runs.run set engine_version = {engine.Value}
                 where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence}
                 """);
-            return await RunMove.Start.Make(db, run.Tenant, run.Id, run.Fence, "worker", cancel) || await db.Scalar<bool>(
+            if (!await RunMove.Start.Make(db, run.Tenant, run.Id, run.Fence, "worker", cancel))
+            {
+                return await db.Scalar<bool>(
+                    $"""
+                    select state in {RunStates.UnderWay} and fence = {run.Fence} as "Value" from runs.run
+                    where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}
+                    """,
+                    cancel);
+            }
+
+            if (await db.Scalar<bool>(
                 $"""
-                select state in {RunStates.Running} and fence = {run.Fence} as "Value" from runs.run
+                select cancel_requested_at is not null as "Value" from runs.run
                 where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}
                 """,
-                cancel);
+                cancel))
+            {
+                await RunMove.AskCancel.Make(db, run.Tenant, run.Id, run.Fence, "worker", cancel);
+            }
+
+            return true;
         },
         cancel);
 
@@ -47,7 +63,9 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, Confi
     /// <summary>True where a cancel was asked for.</summary>
     public async Task<bool> CancelRequested(ClaimedRun run, CancellationToken cancel) => (await db.QueryAs<bool>(
         run.Tenant,
-        $"select state in {RunStates.Cancelling} as \"Value\" from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}",
+        $"""
+        select cancel_requested_at is not null as "Value" from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}
+        """,
         cancel)).FirstOrDefault();
 
     /// <summary>True where a device without an outcome is in a deny window now, or outside its allow windows.</summary>

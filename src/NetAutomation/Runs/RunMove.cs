@@ -12,6 +12,7 @@ internal sealed record RunMove(RunState To, params RunState[] From)
     public static readonly RunMove Cancel = new(RunState.Cancelled, RunState.Queued, RunState.Claimed);
     public static readonly RunMove Expire = new(RunState.Expired, RunState.Queued);
     public static readonly RunMove GiveUp = new(RunState.Unknown, RunState.Queued, RunState.Claimed);
+    public static readonly RunMove GoOn = new(RunState.Queued, RunState.Running, RunState.Cancelling);
     public static readonly RunMove Succeed = new(RunState.Succeeded, RunState.Running, RunState.Cancelling);
     public static readonly RunMove Fail = new(RunState.Failed, RunState.Running, RunState.Cancelling);
     public static readonly RunMove FinishCancelled = new(RunState.Cancelled, RunState.Cancelling);

@@ -28,6 +28,7 @@ internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fe
 /// <param name="Secrets">Versions of the secrets in the input, as planned.</param>
 /// <param name="TraceParent">The trace that the run was queued in.</param>
 /// <param name="MayGoOn">Another attempt may continue where this one is stopped.</param>
+/// <param name="Devices">Those that this attempt has taken; the run may have others for a later one.</param>
 /// <param name="Guard">How its changes go back unless they hold.</param>
 /// <param name="Failures">Devices that earlier attempts ended badly.</param>
 /// <param name="Cancelled">A cancel was asked for before this attempt.</param>
@@ -35,7 +36,11 @@ internal sealed record ClaimedRun(
     TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, IReadOnlyDictionary<string, string> Platforms,
     RunMode Mode, bool Exclusive, bool MayGoOn, JsonElement Input,
     IReadOnlyDictionary<CredentialId, int> Secrets, TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices,
-    string? TraceParent, RunGuard? Guard, int Failures, bool Cancelled);
+    string? TraceParent, RunGuard? Guard, int Failures, bool Cancelled)
+{
+    /// <summary>It finds out what became of the changes that lost attempts have begun, and begins nothing: its devices are those.</summary>
+    public bool Looks => Devices.Any(device => device.Kept is not null);
+}
 
 /// <summary>Where workers get their runs. The queue is a table; a lost wake-up costs a poll, never a run.</summary>
 internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
@@ -99,6 +104,8 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
               case when d.kept_at is not null then d.before_hash end as kept,
               case when d.kept_at is not null then d.after_hash end as wanted, d.confirms, d.guard, d.reverts_at
             from runs.run_device d
+              join runs.device_hold h on h.tenant_id = d.tenant_id and h.run_id = d.run_id and h.device_id = d.device_id
+                and h.fence = {claim.Fence}
               join runs.run r on r.tenant_id = d.tenant_id and r.id = d.run_id
               left join runs.run k on k.tenant_id = r.tenant_id and k.plan_id = r.plan_id and k.mode = 'check' and r.mode = 'apply'
               left join runs.run_device c on c.tenant_id = k.tenant_id and c.run_id = k.id and c.device_id = d.device_id

@@ -177,6 +177,51 @@ public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
             .Select(each => each.Text).ShouldBe([ServiceFleet.Line(9), $"no {ServiceFleet.Line(9)}"], fleet.Report());
     }
 
+    [Fact]
+    public async Task Secret_rotated_after_a_worker_was_lost_stops_what_was_not_begun_and_the_rest_goes_back()
+    {
+        await using var fleet = await ServiceFleet.Start(postgres, 2, content: Keyed());
+        await fleet.StartWorker("worker");
+        var secret = (await fleet.Client.Call(
+            "POST", "/v1/credentials", new { name = "key", kind = "secret", password = Imitations.Secret() }))
+            .Must(System.Net.HttpStatusCode.Created).Id;
+        var body = Guarded(
+            fleet, ["d01", "d02"],
+            new { confirmSeconds = 120, waves = new[] { 1 }, maxFailures = 1, checks = new[] { new { type = "soak", seconds = 30 } } });
+        body["input"]!["key"] = new JsonObject { ["credentialId"] = secret };
+        var run = await fleet.StartRun(body);
+        await fleet.Journal(journal => journal.Any(each => each.Text == ServiceFleet.Line(9)), "the line");
+
+        fleet.Process("worker").Kill();
+        (await fleet.Client.Call("PATCH", $"/v1/credentials/{secret}", new { password = Imitations.Secret() }, "*"))
+            .Must(System.Net.HttpStatusCode.OK);
+        await fleet.StartWorker("other");
+        await fleet.Ended(run);
+
+        (await fleet.Outcomes(run)).ShouldBe("d01:reverted(worker_lost) d02:not_started(secret_rotated)", fleet.Report());
+        fleet.Routers.Journal().Where(each => each.Kind == "line" && each.Text!.Contains("ip route", StringComparison.Ordinal))
+            .Select(each => each.Text).ShouldBe([ServiceFleet.Line(9), $"no {ServiceFleet.Line(9)}"], fleet.Report());
+    }
+
+    /// <summary>The repository's static-routes, whose input also has a secret.</summary>
+    private string Keyed()
+    {
+        const string Block = "Blocks/static-routes";
+        var source = $"{PostgresServer.RepositoryRoot()}/src";
+        var files = Directory.GetFiles($"{source}/Platforms/frr").Select(file => Path.GetRelativePath(source, file));
+        foreach (var file in files.Concat([$"{Block}/README.md", $"{Block}/block.yaml", $"{Block}/platforms/frr.yml"]))
+        {
+            var copy = Path.Combine(_folder.FullName, file);
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(Path.Combine(source, file), copy);
+        }
+
+        var manifest = Path.Combine(_folder.FullName, Block, "block.yaml");
+        File.WriteAllText(manifest, File.ReadAllText(manifest).Replace(
+            "\n  properties:\n", "\n  properties:\n    key: { type: object, format: secret }\n", StringComparison.Ordinal));
+        return _folder.FullName;
+    }
+
     private async Task<Imitations> Ios(string address, double minute = 60, int devices = 2)
     {
         var ios = await Imitations.Start(_folder.FullName, "ios", address, devices, minute);

@@ -239,7 +239,7 @@ public sealed class GuardTests(PostgresServer postgres)
 
         var next = (await fixture.Claim("w2"))!;
         next.Devices.Select(device => (device.Kept, device.Wanted, device.Confirms, device.Guard, device.Verify)).ShouldBe(
-            [(Hash, null, false, GuardKind.Soft, true), (Hash, Other, true, GuardKind.Soft, true), (null, null, false, null, false)]);
+            [(Hash, null, false, GuardKind.Soft, true), (Hash, Other, true, GuardKind.Soft, true)]);
         (await fixture.Journal(async journal =>
             Encoding.UTF8.GetString((await journal.Before(next, next.Devices[0].Id, default))!) == "before\n")).ShouldBeTrue();
         (await fixture.Journal(journal => journal.Start(next, default))).ShouldBeTrue();
@@ -248,20 +248,230 @@ public sealed class GuardTests(PostgresServer postgres)
         gates.Select(gate => $"{gate!["code"]}").ShouldBe(["reverting", "reverting"]);
     }
 
-    [Fact]
-    public async Task Worker_lost_while_a_cancel_is_under_way_has_a_successor_that_looks_and_starts_nothing()
+    /// <summary>When the customer cancels a run whose worker is lost in the middle of a change, and its state after that.</summary>
+    [Theory]
+    [InlineData("before the loss", "cancelling")]
+    [InlineData("queued", "queued")]
+    [InlineData("claimed", "claimed")]
+    [InlineData("running", "cancelling")]
+    public async Task Run_cancelled_around_the_loss_of_its_worker_is_looked_at_begins_nothing_and_ends_cancelled(string when, string state)
     {
         await using var fixture = await RunFixture.Start(postgres, 2);
-        await PlanTests.Post(fixture.Client, "/v1/runs", Guarded(fixture, """{"waves":[1]}"""));
+        var run = await Begun(fixture, """{"waves":[1]}""", keep: 1);
+        await CancelWhere(when == "before the loss");
+        await Lose(fixture, run);
+        await CancelWhere(when == "queued");
+        var next = (await fixture.Claim("w2"))!;
+        await CancelWhere(when == "claimed");
+        next.Devices.Select(device => (device.Id, device.Kept)).ShouldBe([(run.Devices[0].Id, Hash)]);
+        (await fixture.Journal(journal => journal.Start(next, default))).ShouldBeTrue();
+        await CancelWhere(when == "running");
+        (await State(fixture, run)).ShouldBe("cancelling");
+        (await fixture.Journal(journal => journal.CancelRequested(next, default))).ShouldBeTrue();
+        await Revert(fixture, next);
+        (await fixture.Finish(next)).ShouldBeTrue();
+
+        (await State(fixture, run)).ShouldBe("cancelled");
+        (await Devices(fixture, run)).ShouldBe("r001 done reverted worker_lost, r002 done not_started cancelled");
+        (await fixture.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(0);
+        (await fixture.Scalar<int>("select running from runs.tenant_quota")).ShouldBe(0);
+
+        async Task CancelWhere(bool now)
+        {
+            if (now)
+            {
+                var answer = (await PlanTests.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", null)).Must(HttpStatusCode.Accepted);
+                answer.Json.GetProperty("state").GetString().ShouldBe(state);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Cancelled_run_that_had_begun_nothing_when_its_worker_was_lost_ends_without_waiting_for_its_devices()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var run = await Begun(fixture, """{"waves":[1]}""", keep: 0);
+        await PlanTests.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", null);
+        await Attach(fixture, false);
+        await Lose(fixture, run);
+        var next = (await fixture.Claim("w2"))!;
+        next.Devices.ShouldBeEmpty();
+        (await fixture.Journal(journal => journal.Start(next, default))).ShouldBeTrue();
+        (await fixture.Finish(next)).ShouldBeTrue();
+        (await State(fixture, run)).ShouldBe("cancelled");
+    }
+
+    [Fact]
+    public async Task Look_waits_for_no_device_site_quota_or_free_place_that_only_the_rest_of_its_run_needs_and_the_rest_is_gone_on_with()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var (far, connector) = await Far(fixture);
+        var run = await Begun(fixture, """{"waves":[1],"maxFailures":1}""", keep: 1);
+        await Lose(fixture, run);
+        await Attach(fixture, false, connector);
+        var other = await fixture.StartRun(One(fixture.Devices[1], priority: 9));
+        await fixture.Sql("update runs.tenant_quota set max_running = 1");
+        (await Why(fixture, run)).ShouldBe(["queue"]);
+
+        var look = (await fixture.Claim("w2", last: true))!;
+        (look.Id, look.Looks, look.Devices.Single().Id).ShouldBe((run.Id, true, run.Devices[0].Id), "a look goes first");
+        var holder = (await fixture.Claim("w3"))!;
+        holder.Id.ShouldBe(other, "a look is none of the runs that the quota counts");
+        await LostWorkerTests.ExpireLease(fixture);
+        (await LostWorkerTests.Rescue(fixture)).ShouldBe([(run.Id, RunState.Queued), (other, RunState.Queued)], ignoreOrder: true);
+        (await Devices(fixture, run)).ShouldBe("r001 reverting  , r002 waiting  , z-far waiting  ");
+        look = (await fixture.Claim("w2"))!;
+        (await fixture.Claim("w3"))!.Id.ShouldBe(other);
+        (await fixture.Journal(journal => journal.Start(look, default))).ShouldBeTrue();
+        await Revert(fixture, look);
+        (await fixture.Finish(look)).ShouldBeTrue();
+
+        (await State(fixture, run)).ShouldBe("queued");
+        (await fixture.Scalar<long>($"select count(*) from runs.device_hold where run_id = '{run.Id.Value}'")).ShouldBe(0);
+        (await Why(fixture, run)).ShouldBe(["connector_absent", "device_held", "quota"], ignoreOrder: true);
+        await fixture.Sql("update runs.tenant_quota set max_running = 2");
+        (await fixture.Claim("w2")).ShouldBeNull();
+        await Attach(fixture, true, connector);
+        await fixture.Post(fixture.Client, $"/v1/runs/{other}:cancel", new { });
+        var rest = (await fixture.Claim("w2"))!;
+        (rest.Attempt, rest.Looks, rest.Failures).ShouldBe((4, false, 1));
+        rest.Devices.Select(device => device.Id).ShouldBe([far, fixture.Devices[1]], ignoreOrder: true);
+        await fixture.Work(rest);
+        (await Devices(fixture, run)).ShouldBe("r001 done reverted worker_lost, r002 done changed , z-far done changed ");
+        (await State(fixture, run)).ShouldBe("failed");
+    }
+
+    [Fact]
+    public async Task Look_takes_the_devices_that_can_be_reached_and_the_others_are_looked_at_as_soon_as_they_can()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        var (far, connector) = await Far(fixture);
+        var run = await Begun(fixture, """{"waves":[2]}""", keep: 2);
+        await Attach(fixture, false);
+        await Lose(fixture, run);
+        (await fixture.Claim("w2")).ShouldBeNull();
+        (await Why(fixture, run)).ShouldBe(["connector_absent", "connector_absent"]);
+        await Attach(fixture, true, connector);
+        var first = (await fixture.Claim("w2"))!;
+        first.Devices.Single().Id.ShouldBe(far);
+        (await fixture.Journal(journal => journal.Start(first, default))).ShouldBeTrue();
+        await Revert(fixture, first);
+        (await fixture.Finish(first)).ShouldBeTrue();
+        (await State(fixture, run)).ShouldBe("queued");
+        (await Devices(fixture, run)).ShouldBe("r001 reverting  , z-far done reverted worker_lost");
+        (await fixture.Scalar<Guid>("select device_id from runs.device_hold")).ShouldBe(fixture.Devices[0].Value);
+        (await fixture.Claim("w2")).ShouldBeNull();
+
+        await PlanTests.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", null);
+        (await State(fixture, run)).ShouldBe("queued", "its connector may come back");
+        await fixture.Sql("update runs.run_device set reverts_at = now() - interval '12 minutes'");
+        await fixture.Sql("update runs.queue set look_at = now()");
+        await fixture.Sql("select runs.reopen()");
+        var last = (await fixture.Claim("w2"))!;
+        last.Devices.Single().Id.ShouldBe(fixture.Devices[0], "nobody waits for ever for what was cancelled");
+        (await fixture.Journal(journal => journal.Start(last, default))).ShouldBeTrue();
+        await fixture.Write(last, RunFixture.Reported(fixture.Devices[0], DeviceOutcome.Unknown));
+        (await fixture.Finish(last)).ShouldBeTrue();
+        (await State(fixture, run)).ShouldBe("unknown");
+    }
+
+    [Fact]
+    public async Task Look_that_finds_too_many_failures_ends_the_run()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var run = await Begun(fixture, """{"waves":[1]}""", keep: 1);
+        await Lose(fixture, run);
+        var look = (await fixture.Claim("w2"))!;
+        (await fixture.Journal(journal => journal.Start(look, default))).ShouldBeTrue();
+        await Revert(fixture, look);
+        (await fixture.Finish(look)).ShouldBeTrue();
+        (await State(fixture, run)).ShouldBe("failed");
+        (await Devices(fixture, run)).ShouldBe("r001 done reverted worker_lost, r002 done not_started max_failures");
+    }
+
+    [Fact]
+    public async Task Preview_of_a_cancel_tells_changes_that_go_back_from_work_that_is_cut_off()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 3);
+        var run = await Begun(fixture, """{"waves":[2]}""", keep: 1);
+        await fixture.Write(run, RunFixture.Started(run.Devices[0].Id), RunFixture.Started(run.Devices[1].Id));
+        var preview = await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/cancel-preview");
+        ((int)preview["goBack"]!, (int)preview["interrupted"]!, (int)preview["notStarted"]!).ShouldBe((1, 1, 1));
+        await Lose(fixture, run);
+        preview = await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/cancel-preview");
+        ((int)preview["goBack"]!, (int)preview["interrupted"]!, (int)preview["notStarted"]!).ShouldBe((1, 0, 2));
+    }
+
+    /// <summary>A run on all devices whose worker has begun the changes of the first ones.</summary>
+    private static async Task<ClaimedRun> Begun(RunFixture fixture, string guard, int keep)
+    {
+        (await PlanTests.Post(fixture.Client, "/v1/runs", Guarded(fixture, guard))).Must(HttpStatusCode.Accepted);
         var run = (await fixture.Claim())!;
         (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
-        (await Keep(fixture, run, 0, DateTimeOffset.UtcNow)).ShouldBeTrue();
-        await PlanTests.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", null);
+        for (var device = 0; device < keep; device++)
+        {
+            (await Keep(fixture, run, device, DateTimeOffset.UtcNow)).ShouldBeTrue();
+        }
+
+        return run;
+    }
+
+    private static async Task Lose(RunFixture fixture, ClaimedRun run)
+    {
         await LostWorkerTests.ExpireLease(fixture);
         (await LostWorkerTests.Rescue(fixture)).ShouldBe([(run.Id, RunState.Queued)]);
-        var next = (await fixture.Claim("w2"))!;
-        (next.Cancelled, next.Devices.Count(device => device.Verify)).ShouldBe((true, 1));
     }
+
+    /// <summary>Plays a look that puts its devices back.</summary>
+    private static async Task Revert(RunFixture fixture, ClaimedRun look)
+    {
+        foreach (var device in look.Devices)
+        {
+            var report = RunFixture.Reported(device.Id, DeviceOutcome.Reverted).Report!;
+            (await fixture.Write(look, RunEvent.Of(DateTimeOffset.UtcNow, report with { Code = "worker_lost" }))).ShouldBeTrue();
+        }
+    }
+
+    /// <summary>A further device, at a site of its own, whose name is behind the others.</summary>
+    private static async Task<(DeviceId Device, ConnectorId Connector)> Far(RunFixture fixture)
+    {
+        var near = await RunFixture.Get(fixture.Client, $"/v1/devices/{fixture.Devices[0]}");
+        var site = $"{(await fixture.Post(fixture.Client, "/v1/sites", new { name = "fra" }))["id"]}";
+        var made = await fixture.Post(fixture.Client, "/v1/connectors", new { name = "c2", siteId = site });
+        var connector = ConnectorId.Parse($"{made["id"]}");
+        await fixture.Sql(
+            """
+            insert into connectors.connector_session (tenant_id, id, connector_id, replica, seen_at)
+            values ($1, $2, $3, 'test', now() + interval '1 day')
+            """, fixture.Tenant.Id.Value, Guid.CreateVersion7(), connector.Value);
+        var device = await fixture.Post(fixture.Client, "/v1/devices", new
+        {
+            name = "z-far", siteId = site, address = "10.67.0.2", port = 22, platform = "frr", credentialId = $"{near["credentialId"]}",
+            hostKeySha256 = "SHA256:" + new string('A', 42) + "E",
+        });
+        return (DeviceId.Parse($"{device["id"]}"), connector);
+    }
+
+    /// <summary>Attaches connectors or takes them away: one, or all.</summary>
+    private static Task Attach(RunFixture fixture, bool attached, ConnectorId? connector = null) => fixture.Sql(
+        "update connectors.connector_session set state = $1 where connector_id = coalesce($2, connector_id)",
+        attached ? "attached" : "closed", (object?)connector?.Value ?? DBNull.Value);
+
+    private static object One(DeviceId device, int priority) => new
+    {
+        block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { $"{device}" } }, priority,
+        input = new { routes = new[] { new { prefix = "10.8.0.0/16", nextHop = "10.66.0.1" } } },
+    };
+
+    private static async Task<string> State(RunFixture fixture, ClaimedRun run) =>
+        $"{(await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}"))["state"]}";
+
+    private static async Task<string> Devices(RunFixture fixture, ClaimedRun run) => string.Join(
+        ", ", (await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/devices"))["items"]!.AsArray()
+            .Select(device => $"{device!["name"]} {device["phase"]} {device["outcome"]} {device["code"]}").Order(StringComparer.Ordinal));
+
+    private static async Task<string[]> Why(RunFixture fixture, ClaimedRun run) =>
+        [.. (await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/why"))["gates"]!.AsArray().Select(gate => $"{gate!["code"]}")];
 
     private static async Task<bool> Keep(RunFixture fixture, ClaimedRun run, int device, DateTimeOffset until) => await fixture.Journal(
         journal => journal.Keep(

@@ -51,7 +51,7 @@ public sealed class RunEndingTests(PostgresServer postgres)
         var run = await Running(fixture);
         await fixture.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", new { });
         (await fixture.Write(run, RunFixture.Reported(run.Devices[1].Id, DeviceOutcome.Ok))).ShouldBeTrue();
-        (await fixture.Finish(run, cancelled: true, rest: "cancelled")).ShouldBeTrue();
+        (await fixture.Finish(run, rest: "cancelled")).ShouldBeTrue();
         await ShouldReportOutcomes(fixture, run.Id, "ok", "not_started cancelled");
     }
 

@@ -115,8 +115,8 @@ internal sealed class RunFixture : IAsyncDisposable
 
     public Task<bool> Journal(Func<RunJournal, Task<bool>> write) => With(write);
 
-    public Task<bool> Finish(ClaimedRun run, bool cancelled = false, string? rest = null) =>
-        With<RunEndings, bool>(endings => endings.Finish(run, cancelled, rest, default));
+    public Task<bool> Finish(ClaimedRun run, string? rest = null) =>
+        With<RunEndings, bool>(endings => endings.Finish(run, rest, default));
 
     /// <summary>Writes as the holder of the run: each batch names the number of earlier events.</summary>
     public async Task<bool> Write(ClaimedRun run, params RunEvent[] events)

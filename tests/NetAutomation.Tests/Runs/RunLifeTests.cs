@@ -179,7 +179,7 @@ public sealed class RunLifeTests(PostgresServer postgres)
         (await fixture.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelling");
         (await fixture.Journal(journal => journal.CancelRequested(run, default))).ShouldBeTrue();
         (await fixture.Write(run, RunFixture.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
-        (await fixture.Finish(run, cancelled: true)).ShouldBeTrue();
+        (await fixture.Finish(run)).ShouldBeTrue();
         var view = await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}");
         view["state"]!.GetValue<string>().ShouldBe("cancelled");
         view["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.150000");

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.Text.Json.Serialization;
 using NetAutomation.Persistence;
-using NetAutomation.Web;
 
 namespace NetAutomation.History.Read;
 

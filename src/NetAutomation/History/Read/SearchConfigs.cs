@@ -1,10 +1,8 @@
 using System.ComponentModel;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.HttpResults;
-using NetAutomation.History.Store;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
-using NetAutomation.Platforms;
 using NetAutomation.Web;
 using NetAutomation.Web.Evaluation;
 

@@ -9,9 +9,13 @@ namespace NetAutomation.Runs.Cancel;
 /// <param name="State">Where the run stands.</param>
 /// <param name="Possible">False where the run has finished.</param>
 /// <param name="Finished">Devices that keep their outcome.</param>
-/// <param name="Interrupted">Devices being worked on: they finish their task within the grace of 20 s or are cut off.</param>
+/// <param name="Interrupted">Devices being worked on, of which nothing goes back: they finish their task within the grace of 20 s or are
+/// cut off.</param>
+/// <param name="GoBack">Devices with a change under guard: it is taken back, unless it is being confirmed, and the run goes on until they
+/// have been looked at.</param>
 /// <param name="NotStarted">Devices that stay as they are.</param>
-public sealed record CancelPreviewView(RunState State, bool Possible, long Finished, long Interrupted, long NotStarted);
+public sealed record CancelPreviewView(
+    RunState State, bool Possible, long Finished, long Interrupted, long GoBack, long NotStarted);
 
 internal static class PreviewCancel
 {
@@ -27,14 +31,16 @@ internal static class PreviewCancel
         var counts = (await db.Query<Counts>(
             $"""
             select count(*) filter (where outcome is not null) as finished,
-              count(*) filter (where outcome is null and phase <> 'waiting') as interrupted,
-              count(*) filter (where phase = 'waiting') as not_started
+              count(*) filter (where outcome is null and kept_at is null and phase <> 'waiting') as interrupted,
+              count(*) filter (where outcome is null and kept_at is not null) as go_back,
+              count(*) filter (where kept_at is null and phase = 'waiting') as not_started
             from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value}
             """,
             cancel))[0];
         return TypedResults.Ok(new CancelPreviewView(
-            run.State, !run.Terminal && run.State != RunState.Unknown, counts.Finished, counts.Interrupted, counts.NotStarted));
+            run.State, !run.Terminal && run.State != RunState.Unknown, counts.Finished, counts.Interrupted, counts.GoBack,
+            counts.NotStarted));
     }
 
-    public sealed record Counts(long Finished, long Interrupted, long NotStarted);
+    public sealed record Counts(long Finished, long Interrupted, long GoBack, long NotStarted);
 }

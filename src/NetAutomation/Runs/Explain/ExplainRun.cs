@@ -54,24 +54,15 @@ internal static class ExplainRun
                 _ => $"{row.Name} is held by another run",
             },
             row.DeviceId, row.Holder)).ToList();
-        gates.AddRange(await Closed(db, caller.Tenant, id, windows, clock.GetUtcNow(), cancel));
-        var room =
-            await db.Query<Room>(
-                $"select running, max_running from runs.tenant_quota where tenant_id = {caller.Tenant.Value} and running >= max_running",
-                cancel);
-        gates.AddRange(
-            room.Select(row => new Gate("quota", $"{row.Running} of at most {row.MaxRunning} of your runs are running", null, null)));
-        // One that was lost by its worker goes on.
-        if (await db.Scalar<bool>(
+        // A look waits for a connector, and for nothing else.
+        if (!await db.Scalar<bool>(
             $"""
-            select attempt = 0 and runs.output_used_up(tenant_id) as "Value" from runs.run
-            where tenant_id = {caller.Tenant.Value} and id = {id.Value}
+            select exists (
+              select from runs.queue where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and looks) as "Value"
             """,
             cancel))
         {
-            gates.Add(new Gate(
-                "output", "The events or artifacts of this month are used up, see GET /v1/limits; the next month has its own.", null,
-                null));
+            gates.AddRange(await Limits(db, caller.Tenant, id, windows, clock.GetUtcNow(), cancel));
         }
 
         if (gates.Count == 0)
@@ -80,6 +71,33 @@ internal static class ExplainRun
         }
 
         return TypedResults.Ok(new WhyView(run.State, gates));
+    }
+
+    /// <summary>Windows, quota and output: what holds new work.</summary>
+    private static async Task<IReadOnlyList<Gate>> Limits(
+        NetAutomationDb db, TenantId tenant, RunId id, WindowCalendars windows, DateTimeOffset now, CancellationToken cancel)
+    {
+        List<Gate> gates = [.. await Closed(db, tenant, id, windows, now, cancel)];
+        var room =
+            await db.Query<Room>(
+                $"select running, max_running from runs.tenant_quota where tenant_id = {tenant.Value} and running >= max_running",
+                cancel);
+        gates.AddRange(
+            room.Select(row => new Gate("quota", $"{row.Running} of at most {row.MaxRunning} of your runs are running", null, null)));
+        // One that was lost by its worker goes on.
+        if (await db.Scalar<bool>(
+            $"""
+            select attempt = 0 and runs.output_used_up(tenant_id) as "Value" from runs.run
+            where tenant_id = {tenant.Value} and id = {id.Value}
+            """,
+            cancel))
+        {
+            gates.Add(new Gate(
+                "output", "The events or artifacts of this month are used up, see GET /v1/limits; the next month has its own.", null,
+                null));
+        }
+
+        return gates;
     }
 
     /// <summary>A remark about connectors that were locked, by device.</summary>
