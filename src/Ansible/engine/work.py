@@ -82,7 +82,7 @@ class _Work:
         self._platform, self._part = platforms.read(self._directory), platforms.load(variables["block_part"])
         self._grammar, self._logs_in = tree.grammar(self._directory), "block_login" in variables
         # The text that the device is to have, where the block restores one.
-        self._restored = _text(variables["restored"]) if self._part.get("restore") else None
+        self._restored = _text(variables["restored"]) if self._part.get("restore") and "look" not in variables else None
         self._before, self._change, self._typing, self._saving, self._gone = None, None, False, False, False
         # guard: what takes the change back, where one is asked for; wanted: the digest of the text that is to be confirmed.
         # asked: what the run asks of a guard; lines: the neighbours and default routes before.

@@ -1,5 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
-using NetAutomation.History;
 using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.History;
@@ -62,7 +62,8 @@ public sealed class LargeConfigsTests(HistoryFixture fixture)
         private readonly long _before = Reachable();
         private readonly Task<long> _watch;
 
-        public Memory() => _watch = Task.Factory.StartNew(Watch, TaskCreationOptions.LongRunning);
+        public Memory() => _watch = Task.Factory.StartNew(
+            Watch, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
         public async Task<long> Most()
         {
@@ -88,6 +89,7 @@ public sealed class LargeConfigsTests(HistoryFixture fixture)
             return most;
         }
 
+        [SuppressMessage("Critical Code Smell", "S1215", Justification = "What is not reachable does not count.")]
         private static long Reachable()
         {
             GC.Collect();
