@@ -1,6 +1,5 @@
 using System.Net;
 using System.Security.Cryptography;
-using NetAutomation.Runs;
 using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.History;
