@@ -257,8 +257,8 @@ class _Work:
         return login.device(self._variables["ansible_host"])
 
     def _looked(self):
-        """What a run that was cut off has left: what was to stay is confirmed and saved, and all else goes back. A timer that runs when ours
-        must be over is somebody else's."""
+        """What a run that was cut off has left: what was to stay is confirmed and saved, and all else goes back. A timer that runs when
+        ours must be over is somebody else's."""
         known, left = self._variables["look"], guard.Guard(self._device, self._platform, self._directory, 0, {})
         before = _text(known["text"] or "")
         state, armed = self._step("Look what the device has", self._seen, known, left)

@@ -72,7 +72,10 @@ internal sealed class GuardLooks(
 
         var looks = job with
         {
-            Id = $"{run.Id}-{run.Attempt}-{++_number}l", HardTimeout = Longest(due), Guard = null, Devices = asked,
+            Id = $"{run.Id}-{run.Attempt}-{++_number}l",
+            HardTimeout = Longest(due),
+            Guard = null,
+            Devices = asked,
         };
         var result = await play(looks, [.. due.Select(device => device.Login)], (_, told) => Task.FromResult(Saw(seen, told)));
         var (now, open, failures) = (clock.GetUtcNow(), all.Except(due).ToList(), 0);
@@ -138,7 +141,8 @@ internal sealed class GuardLooks(
         var next = now + (pause < _longestAfterRefusal ? pause : _longestAfterRefusal);
         return device with
         {
-            Refused = refused, Saves = saves,
+            Refused = refused,
+            Saves = saves,
             Next = (refused > 0 || (found.Armed && device.Confirms)) && !device.IsSoft && device.Latest > next ? device.Latest : next,
             // What it should have gone back by is gone, and it has not.
             Stuck = device.Stuck || (found is { State: "as_wanted", Armed: false } && !device.Confirms && began >= device.Latest),

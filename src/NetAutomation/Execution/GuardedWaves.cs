@@ -180,7 +180,8 @@ internal sealed class GuardedWaves(
     /// </summary>
     private async Task Begin(Wave wave, SandboxRun sandbox)
     {
-        if (wave.Begun || wave.Ready.Count == 0 || !wave.Logins.Keys.All(name => wave.Ready.ContainsKey(name) || wave.Ended.ContainsKey(name)))
+        if (wave.Begun || wave.Ready.Count == 0
+            || !wave.Logins.Keys.All(name => wave.Ready.ContainsKey(name) || wave.Ended.ContainsKey(name)))
         {
             return;
         }

@@ -240,7 +240,9 @@ internal sealed class RunLauncher(
             },
             quoted with
             {
-                StartBy = body.StartBy, MaxPrice = body.MaxPrice ?? quoted.MaxPrice, Labels = body.Labels ?? quoted.Labels,
+                StartBy = body.StartBy,
+                MaxPrice = body.MaxPrice ?? quoted.MaxPrice,
+                Labels = body.Labels ?? quoted.Labels,
                 Priority = body.Priority ?? quoted.Priority,
             });
     }

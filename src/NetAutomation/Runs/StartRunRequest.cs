@@ -51,7 +51,10 @@ public record StartRunRequest(
         string rest, string block, string version, string effect, RunMode mode, IReadOnlyList<DeviceId> devices, JsonElement input) =>
         JsonSerializer.Deserialize<StartRunRequest>(rest, Json.Api)! with
         {
-            Block = block, Version = version, Mode = effect == Wire.Name(Catalog.Effect.Read) ? null : mode,
-            Targets = new Targets(DeviceIds: devices), Input = input,
+            Block = block,
+            Version = version,
+            Mode = effect == Wire.Name(Catalog.Effect.Read) ? null : mode,
+            Targets = new Targets(DeviceIds: devices),
+            Input = input,
         };
 }

@@ -248,7 +248,8 @@ internal sealed partial class BubblewrapLauncher(
             hostKey = device.HostKey, planned = device.Planned,
             look = device.Look is not { } look ? null : new
             {
-                before = look.Before, wanted = look.Wanted, stays = look.Stays, ours = look.Ours, putsBack = look.PutsBack, text = look.Text,
+                before = look.Before, wanted = look.Wanted, stays = look.Stays, ours = look.Ours, putsBack = look.PutsBack,
+                text = look.Text,
             },
             restored = device.Restored,
             options = new

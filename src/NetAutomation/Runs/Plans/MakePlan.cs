@@ -60,10 +60,13 @@ internal static class MakePlan
         // Every device is checked, for nothing, and nothing can go back.
         StartRunRequest check = body with
         {
-            Version = plan.Block.Version, Mode = RunMode.Check,
+            Version = plan.Block.Version,
+            Mode = RunMode.Check,
             Targets = new Targets(DeviceIds: [.. plan.Devices.Select(device => device.DeviceId)]),
-            MaxPrice = null, TimeoutSeconds = plan.TimeoutSeconds,
-            Rollout = body.Rollout is null ? null : body.Rollout with { MaxFailures = null }, Guard = null,
+            MaxPrice = null,
+            TimeoutSeconds = plan.TimeoutSeconds,
+            Rollout = body.Rollout is null ? null : body.Rollout with { MaxFailures = null },
+            Guard = null,
         };
         if ((await launcher.Start(caller, check, new RunOrigin(CheckOf: id, Guard: plan.Guard), cancel)).Refused(out problem, out _))
         {
