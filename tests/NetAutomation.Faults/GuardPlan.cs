@@ -79,7 +79,9 @@ internal static class GuardPlan
 
     // Of few rounds each has a cut of its own. The runs of a killed api take another 90 s to end, so that is left to the many.
     private static readonly Cut[][] _mixed = [[Cut.KillWorker, Cut.CutLink, Cut.Drop], [Cut.KillDatabase, Cut.KillConnector, Cut.CutOff]];
-    private const int FewRounds = 12;
+
+    /// <summary>Up to so many rounds are played as a sample.</summary>
+    public const int FewRounds = 12;
 
     /// <summary>The batches of each stack, in their order.</summary>
     public static IReadOnlyList<IReadOnlyList<GuardBatch>> Of(int seed, int rounds, int stacks)

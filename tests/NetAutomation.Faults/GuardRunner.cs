@@ -34,7 +34,8 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
 
     public int Runs => _planned.Count;
 
-    public async Task Prepare(string repository)
+    /// <param name="warms">Each device is read twice first, so that no round waits for programs that have never run.</param>
+    public async Task Prepare(string repository, bool warms)
     {
         await stack.StartAll();
         Note("the stack is up");
@@ -71,6 +72,22 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
             1, login, [.. imitated.Select(each => (each.Device.Name, each.Device.Platform, each.Address, stack.DevicePort))]);
         await _network.AddSite(2, lab["login"]!, real, $"{lab["namespace"]}", stack.LabFront);
         Note("connectors and devices are there");
+        if (warms)
+        {
+            await Task.WhenAll(Warm(), Warm());
+        }
+    }
+
+    private async Task Warm()
+    {
+        var run = new PlannedRun($"{Guid.NewGuid()}", 0, "check", [.. _devices.Keys], []);
+        _planned.Add(run);
+        var body = Body(run, "static-routes", new JsonObject
+        {
+            ["routes"] = new JsonArray(new JsonObject { ["prefix"] = "10.255.0.0/28", ["nextHop"] = "10.66.0.1" }),
+        });
+        run.Id = $"{(await _customer.Post("/v1/runs", body, run.Key))["id"]}";
+        await Eventually.Within(_limit, async () => (await Ended([run.Key])).Count == 1);
     }
 
     public async Task Play(GuardBatch batch)
@@ -176,21 +193,24 @@ internal sealed class GuardRunner(int number, int index, Stack stack, Action<str
             (block, input, words) = (own.Block, own.Input, [own.Word]);
         }
 
-        return (run, new JsonObject
+        var body = Body(run, block, input);
+        body["guard"] = new JsonObject
         {
-            ["block"] = block, ["mode"] = "apply", ["input"] = input, ["timeoutSeconds"] = 300,
-            ["targets"] = new JsonObject
-            {
-                ["deviceIds"] = new JsonArray([.. rounds.Select(round => (JsonNode)_network.DeviceIds[round.Device])]),
-            },
-            ["guard"] = new JsonObject
-            {
-                ["confirmSeconds"] = ConfirmSeconds, ["maxFailures"] = rounds.Count, ["waves"] = new JsonArray(rounds.Count),
-                ["checks"] = new JsonArray(new JsonObject { ["type"] = "soak", ["seconds"] = 1 }),
-            },
-            ["labels"] = new JsonObject { ["key"] = run.Key, ["round"] = $"{run.Round}" },
-        }, words);
+            ["confirmSeconds"] = ConfirmSeconds, ["maxFailures"] = rounds.Count, ["waves"] = new JsonArray(rounds.Count),
+            ["checks"] = new JsonArray(new JsonObject { ["type"] = "soak", ["seconds"] = 1 }),
+        };
+        return (run, body, words);
     }
+
+    private JsonObject Body(PlannedRun run, string block, JsonObject input) => new()
+    {
+        ["block"] = block, ["mode"] = run.Mode, ["input"] = input, ["timeoutSeconds"] = 300,
+        ["targets"] = new JsonObject
+        {
+            ["deviceIds"] = new JsonArray([.. run.Devices.Select(name => (JsonNode)_network.DeviceIds[name])]),
+        },
+        ["labels"] = new JsonObject { ["key"] = run.Key, ["round"] = $"{run.Round}" },
+    };
 
     private Task Start(IEnumerable<PlayedRound> rounds) => Task.WhenAll(rounds.DistinctBy(round => round.Run).Select(async round =>
     {

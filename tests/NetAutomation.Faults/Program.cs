@@ -132,7 +132,7 @@ async Task<int> PlayGuard()
         Progress))).ToList();
     await Task.WhenAll(played.Select(async each =>
     {
-        await each.Runner.Prepare(repository);
+        await each.Runner.Prepare(repository, warms: rounds > GuardPlan.FewRounds);
         foreach (var batch in each.Batches)
         {
             await each.Runner.Play(batch);

@@ -39,7 +39,7 @@ internal sealed class RunEndings(
         var devices = ConcludeRest(
             run.Tenant, run.Id, found, device => taken.Contains(device.DeviceId), notStarted ?? (head.Cancelled ? Cancelled : null));
         var stops = head.Cancelled ? Cancelled
-            : devices.Count(device => !device.Left && !device.Good) > run.Guard?.MaxFailures ? "max_failures" : null;
+            : devices.Count(device => device.Outcome?.IsFailure() == true) > run.Guard?.MaxFailures ? "max_failures" : null;
         devices = stops is null ? devices : ConcludeRest(run.Tenant, run.Id, devices, device => !device.Begun, stops);
         if (devices.Exists(device => device.Left))
         {
