@@ -66,12 +66,19 @@ internal sealed class BooksFixture : IAsyncDisposable
 
     public async Task<JsonElement> Draft() => (await Invoices()).Single(invoice => invoice.Text("state") == "draft");
 
-    /// <summary>Moves all data a month into the past, as only the owner of the schema could.</summary>
+    /// <summary>The month to which <see cref="AMonthPasses"/> moves that of today.</summary>
+    public static DateTime PastMonth => DateTime.UtcNow.AddMonths(-2);
+
+    /// <summary>
+    /// Moves all data into a past month, as only the owner of the schema could. Not into the last one, which in its first days is not
+    /// over for good.
+    /// </summary>
     public Task AMonthPasses() => Damage(
         """
-        update billing.invoice set period = daterange((lower(period) - interval '1 month')::date, lower(period)) where state = 'draft';
-        update billing.charge set occurred_at = occurred_at - interval '1 month';
-        update billing.usage_event set occurred_at = occurred_at - interval '1 month';
+        update billing.invoice set period = daterange(
+          (lower(period) - interval '2 months')::date, (lower(period) - interval '1 month')::date) where state = 'draft';
+        update billing.charge set occurred_at = occurred_at - interval '2 months';
+        update billing.usage_event set occurred_at = occurred_at - interval '2 months';
         """);
 
     /// <summary>Marks all charges as metered at AWS Marketplace.</summary>

@@ -73,7 +73,7 @@ public sealed class FocusTests(PostgresServer postgres)
             (await books.Reverse(charge.Text("id"))).Must(HttpStatusCode.Created);
         }
 
-        var sold = await Export(books, DateTime.UtcNow.AddMonths(-1));
+        var sold = await Export(books, BooksFixture.PastMonth);
         sold.Select(row => row["ChargeCategory"]).Order().ShouldBe(["Purchase", "Usage", "Usage", "Usage"]);
         var devices = sold.Where(row => row["SkuMeter"] == "device").ToList();
         devices.Select(row => row["ResourceId"]).Order()

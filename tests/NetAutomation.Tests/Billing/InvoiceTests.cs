@@ -209,7 +209,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
         var draft = (await books.Draft()).Text("id");
         (await books.Staff.Call("POST", $"/operator/v1/invoices/{draft}:issue"))
             .Must(HttpStatusCode.Conflict).Problem.ShouldBe("invoice_fixed");
-        (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow.AddMonths(-1):yyyy-MM}:close"))
+        (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{BooksFixture.PastMonth:yyyy-MM}:close"))
             .Must(HttpStatusCode.OK);
         (await books.Invoice(draft)).Text("state").ShouldBe("draft");
 

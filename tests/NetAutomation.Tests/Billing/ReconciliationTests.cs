@@ -204,7 +204,7 @@ public sealed class ReconciliationTests(CleanBooks clean, PostgresServer postgre
             });
         await books.Run();
         await books.AMonthPasses();
-        var month = DateTime.UtcNow.AddMonths(-1).ToString("yyyy-MM");
+        var month = BooksFixture.PastMonth.ToString("yyyy-MM");
         (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow:yyyy-MM}:close"))
             .Must(HttpStatusCode.Conflict).Problem.ShouldBe("invoice_fixed");
         (await books.Staff.Call("POST", "/operator/v1/billing-periods/x:close")).Must(HttpStatusCode.NotFound);
@@ -271,7 +271,7 @@ public sealed class ReconciliationTests(CleanBooks clean, PostgresServer postgre
             create trigger fail before update on billing.account
               for each row when (old.tenant_id = '{books.Fixture.Tenant.Id.Value}') execute function billing.fail()
             """);
-        var refused = (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow.AddMonths(-1):yyyy-MM}:close"))
+        var refused = (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{BooksFixture.PastMonth:yyyy-MM}:close"))
             .Must(HttpStatusCode.Conflict);
         refused.Json.GetProperty("findings").EnumerateArray().Select(row => (row.Text("check"), row.Text("tenantId")))
             .ShouldBe([("not_checked", books.Tenant)]);
