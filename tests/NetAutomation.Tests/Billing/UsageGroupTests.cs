@@ -40,7 +40,7 @@ public sealed class UsageGroupTests(PostgresServer postgres)
         await books.Run();
         await books.AMonthPasses();
         await books.Run();
-        var range = $"from={DateTime.UtcNow.AddDays(-60):yyyy-MM-ddTHH:mm:ssZ}";
+        var range = $"from={DateTime.UtcNow.AddDays(-70):yyyy-MM-ddTHH:mm:ssZ}";
         var whole = await Read(books, "device,day", range);
         whole.Count.ShouldBe(8);
         whole[0].Text("day").ShouldBe($"{DateTime.UtcNow:yyyy-MM-dd}");
