@@ -92,16 +92,15 @@ public enum GuardKind
 /// <param name="Checks">As they were asked for.</param>
 /// <param name="Waves">How many devices are changed by the end of each wave, in the order of the run's devices.</param>
 /// <param name="MaxFailures">With more failed devices than this a wave goes back, and no further one starts.</param>
-/// <param name="WaveCount">How many waves there are.</param>
 /// <param name="LongestSeconds">How long all of them may take; null of a run from before this was counted.</param>
 public sealed record GuardView(
-    int ConfirmSeconds, IReadOnlyList<GuardCheck> Checks, IReadOnlyList<int> Waves, int MaxFailures, int WaveCount, int? LongestSeconds)
+    int ConfirmSeconds, IReadOnlyList<GuardCheck> Checks, IReadOnlyList<int> Waves, int MaxFailures, int? LongestSeconds)
 {
     internal static GuardView? Of(string? guard) => guard is null ? null : Of(Json(guard));
 
     internal static GuardView? Of(RunGuard? guard) => guard is null
         ? null : new(
-            guard.ConfirmSeconds, guard.Asked.Checks ?? [], guard.Waves, guard.MaxFailures, guard.Waves.Count, guard.LongestSeconds);
+            guard.ConfirmSeconds, guard.Asked.Checks ?? [], guard.Waves, guard.MaxFailures, guard.LongestSeconds);
 
     internal static RunGuard Json(string guard) => JsonSerializer.Deserialize<RunGuard>(guard, Web.Json.Api)!;
 }

@@ -117,9 +117,7 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, Confi
         },
         cancel);
 
-    /// <summary>
-    /// Keeps the configuration that a change under guard goes back to.
-    /// </summary>
+    /// <summary>Keeps the configuration that a change under guard goes back to.</summary>
     /// <param name="kind">What will take it back.</param>
     public Task<bool> Keep(ClaimedRun run, SeenTexts seen, string hash, GuardKind? kind, CancellationToken cancel) => InTenant(
         run,

@@ -68,8 +68,8 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     public string? Hash(string which) =>
         _hashes.GetValueOrDefault(which) is { } hash ? TextHash.Of(hash) : null;
 
-    /// <summary>A configuration of the device that is here whole; null where none is.</summary>
-    public byte[]? Whole(string which) => _texts.GetValueOrDefault(which)?.ToArray();
+    /// <summary>The configuration before; null where it is not here whole.</summary>
+    public byte[]? Before => _texts.GetValueOrDefault("before")?.ToArray();
 
     /// <param name="code">Why the task failed, where our own code inside the sandbox knows.</param>
     public void Task(string status, bool changed, string text, string diff, bool ignored, string? code)

@@ -302,7 +302,7 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
                 await Emit(kind, device.Name, []);
                 break;
             case "keep":
-                await Emit(kind, device.Name, [], text: device.Whole("before"));
+                await Emit(kind, device.Name, [], text: device.Before);
                 break;
             case "waits":
                 await Emit(kind, device.Name, new JsonObject { ["hash"] = device.Hash("after") });
