@@ -19,6 +19,15 @@ region=us-east-1
 supervised() { # the script's arguments
   [ "${NETAUTOMATION_SUPERVISOR:-}" != "$PPID" ] || return 0
   local signal='' script='' outermost='' code=0 each
+  pass_on() {
+    [ -z "$signal" ] || return 0
+    signal=$1
+    [ -z "$script" ] || kill -s "$1" -- "-$script" 2>/dev/null || true
+  }
+  # Before there is anything to be removed.
+  trap 'pass_on TERM' TERM
+  trap 'pass_on INT' INT
+  trap 'pass_on HUP' HUP
   if [ ! -d "${NETAUTOMATION_RUN:-}" ]; then
     # Short, since it holds unix sockets.
     NETAUTOMATION_RUN=$(mktemp -d /tmp/na.XXXXXX)
@@ -27,14 +36,6 @@ supervised() { # the script's arguments
     mkdir -m 700 "$NETAUTOMATION_RUN/notes"
   fi
   export NETAUTOMATION_RUN NETAUTOMATION_SUPERVISOR=$$
-  pass_on() {
-    [ -z "$signal" ] || return 0
-    signal=$1
-    [ -z "$script" ] || kill -s "$1" -- "-$script" 2>/dev/null || true
-  }
-  trap 'pass_on TERM' TERM
-  trap 'pass_on INT' INT
-  trap 'pass_on HUP' HUP
   set -m
   # A group in the background must not touch the terminal, as .NET does where its input is one.
   setpriv --pdeathsig TERM "$0" "$@" </dev/null &
@@ -135,9 +136,9 @@ quietly() { # log name, command
   "$@" >>"$log" 2>&1 || { tail -n 25 "$log" >&2; die "failed: $* (see $log)"; }
 }
 
-# Waits until a command succeeds. $1: seconds, $2: what for.
+# Waits until a command succeeds. $1: what for. Parts that take a second alone take minutes where many start on two processors.
 await() {
-  local until=$((SECONDS + $1)) what=$2; shift 2
+  local until=$((SECONDS + 180)) what=$1; shift
   until "$@"; do
     [ "$SECONDS" -lt "$until" ] || die "waited in vain for $what"
     sleep 0.2
@@ -318,7 +319,7 @@ start_simulator() {
   : | own_file "$data/simulator.env"
   start simulator "" "$data/simulator.env" "$dotnet_root/dotnet" "$app/NetAutomation.AwsSimulator/NetAutomation.AwsSimulator.dll" \
     --config "$data/simulator.json" --urls "http://127.0.0.1:$port_aws" --control-urls "http://127.0.0.1:$port_control"
-  await 60 "the simulator" curl -sf -o /dev/null "http://127.0.0.1:$port_control/healthz"
+  await "the simulator" curl -sf -o /dev/null "http://127.0.0.1:$port_control/healthz"
 }
 
 # Makes a key of the staff: leaves curl's settings with it, and prints what the service knows of it.
@@ -425,9 +426,9 @@ onboard() { # tenant
   simulate POST "/control/subscriptions/$(jq -r .id <<<"$subscription"):activate" '{}' >/dev/null
   # Until the service allows this account, EC2 answers that there is no such endpoint service.
   find_service() { endpoint=$(create_endpoint "$account" "$(front_of "$tenant")"); }
-  await 60 "the permission to create an endpoint" find_service
+  await "the permission to create an endpoint" find_service
   endpoint=$(jq -r .vpceId <<<"$endpoint")
-  await 60 "the endpoint of tenant $tenant to be accepted" endpoint_state "$endpoint" available
+  await "the endpoint of tenant $tenant to be accepted" endpoint_state "$endpoint" available
   first_key "$tenant"
   jq -n --arg account "$account" --arg endpoint "$endpoint" --arg front "$(front_of "$tenant")" --arg vpc "$(vpc_of "$tenant")" \
     '{account: $account, endpoint: $endpoint, front: $front, vpc: $vpc}' > "$folder/tenant.json"
@@ -437,7 +438,7 @@ onboard() { # tenant
 first_key() { # tenant
   local folder=$state/tenant$1 key
   ask_for_key() { (umask 077; browse "$1" /marketplace/registration/key --data '' >"$state/tenant$1/key.html" 2>/dev/null); }
-  await 60 "the first key of tenant $1" ask_for_key "$1"
+  await "the first key of tenant $1" ask_for_key "$1"
   key=$(grep -o 'nak_[A-Za-z0-9_-]*' "$folder/key.html" | head -n 1) || die "the registration page showed no key"
   rm "$folder/key.html"
   printf '%s\n' "$key" | secret_file "$folder/key"
