@@ -30,11 +30,12 @@ internal sealed class ConnectorPair : IAsyncDisposable
     public const string ServerName = "connect.test";
     public static readonly X509Certificate2 Certificate = CreateCertificate();
     private readonly TestDatabase _database;
+    private readonly NpgsqlDataSource _owner;
     private readonly List<IAsyncDisposable> _connectors = [];
     private readonly List<IHost> _replicas = [];
     private IHost _host = null!;
 
-    private ConnectorPair(TestDatabase database) => _database = database;
+    private ConnectorPair(TestDatabase database) => (_database, _owner) = (database, NpgsqlDataSource.Create(database.Owner));
 
     public static string CaPem => Certificate.ExportCertificatePem();
 
@@ -151,9 +152,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
     public async Task<(ConnectorId Id, string Token)> Enrol(string name, TimeSpan? lifetime = null)
     {
         var (id, token) = (ConnectorId.New(), $"njt_{Guid.NewGuid():n}");
-        await using var source = NpgsqlDataSource.Create(_database.System);
-        await using var owner = NpgsqlDataSource.Create(_database.Owner);
-        await using var command = owner.CreateCommand(
+        await using var command = _owner.CreateCommand(
             """
             with s as (insert into inventory.site (tenant_id, id, name, version) values ($1, $3, 'site', 1) on conflict do nothing),
               c as (insert into connectors.connector (tenant_id, id, site_id, name) values ($1, $2, $3, $4) returning 1)
@@ -183,8 +182,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
 
     public async Task<T> Sql<T>(string sql)
     {
-        await using var owner = NpgsqlDataSource.Create(_database.Owner);
-        await using var command = owner.CreateCommand(sql);
+        await using var command = _owner.CreateCommand(sql);
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
@@ -250,6 +248,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         }
 
         await StopService();
+        await _owner.DisposeAsync();
         Folder.Delete(recursive: true);
     }
 

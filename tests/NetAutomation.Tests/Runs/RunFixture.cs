@@ -18,7 +18,14 @@ internal sealed class RunFixture : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<(RunId, long), long> _written = new();
 
-    private RunFixture(ServiceHost host, TestDatabase database) => (Host, Database) = (host, database);
+    private readonly NpgsqlDataSource _owner, _app;
+
+    private RunFixture(ServiceHost host, TestDatabase database)
+    {
+        (Host, Database) = (host, database);
+        // Kept for the fixture's life: a new source reads all types of the database, which costs more than what most statements do.
+        (_owner, _app) = (NpgsqlDataSource.Create(database.Owner), NpgsqlDataSource.Create(database.App));
+    }
 
     public TestDatabase Database { get; }
 
@@ -148,24 +155,18 @@ internal sealed class RunFixture : IAsyncDisposable
     }
 
     /// <summary>Runs a statement as the owner of the schema.</summary>
-    public async Task Sql(string sql, params object[] values)
-    {
-        await using var source = NpgsqlDataSource.Create(Database.Owner);
-        await source.Execute(sql, values);
-    }
+    public Task Sql(string sql, params object[] values) => _owner.Execute(sql, values);
 
     public async Task<T> Scalar<T>(string sql)
     {
-        await using var source = NpgsqlDataSource.Create(Database.Owner);
-        await using var command = source.CreateCommand(sql);
+        await using var command = _owner.CreateCommand(sql);
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
     /// <summary>Runs a statement as the application role within the tenant.</summary>
     public async Task AppSql(string sql)
     {
-        await using var source = NpgsqlDataSource.Create(Database.App);
-        await using var connection = await source.OpenConnectionAsync();
+        await using var connection = await _app.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         await using (var tenant = new NpgsqlCommand($"select set_config('app.tenant', '{Tenant.Id.Value}', true)", connection))
         {
@@ -177,7 +178,12 @@ internal sealed class RunFixture : IAsyncDisposable
         await transaction.CommitAsync();
     }
 
-    public ValueTask DisposeAsync() => Host.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Host.DisposeAsync();
+        await _owner.DisposeAsync();
+        await _app.DisposeAsync();
+    }
 
     private async Task<TResult> With<TService, TResult>(Func<TService, Task<TResult>> use)
         where TService : notnull
