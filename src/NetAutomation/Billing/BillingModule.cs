@@ -24,6 +24,7 @@ internal static class BillingModule
         services.AddScoped<IssueInvoices>().AddScoped<CloseBooks>();
         services.AddScoped<UsageReporting>().AddScoped<SealUsage>().AddScoped<SendUsage>().AddScoped<WatchUsage>();
         services.AddInstruments<MeteringMetrics>();
+        services.AddInstruments<BooksMetrics>();
         services.AddSingleton(ExportPart.Of<UsageView>(
             "usage",
             async (from, page, cancel) => (Ok<Page<UsageView>>)(await ListUsage.Handle(from.Db, from.Caller, page, cancel)).Result));

@@ -32,6 +32,7 @@ internal static class EdgeModule
             provider.GetRequiredService<IOptions<EdgeOptions>>().Value, provider.GetRequiredService<TimeProvider>()));
         services.AddInstruments<EdgeMetrics>();
         services.AddInstruments<OperatorKeyMetrics>();
+        services.AddInstruments<CertificateMetrics>();
         services.AddSingleton<EdgeAddresses>();
         services.AddSingleton<ConnectionBudget>();
         services.AddSingleton<BoundedTransport>(provider => server => new BudgetedTransport(

@@ -151,12 +151,12 @@ public sealed class PlanTests(PostgresServer postgres)
         await using var fixture = await RunFixture.Start(postgres, 1);
         var plan = await Ready(fixture);
         (await Post(fixture.Client, "/v1/runs", new { planId = plan })).Must(HttpStatusCode.Accepted);
-        (await fixture.Claim())!.Devices.ShouldHaveSingleItem().Planned.ShouldBe(Before);
+        var run = (await fixture.Claim())!;
+        run.Devices.ShouldHaveSingleItem().Planned.ShouldBe(Before);
         await fixture.Sql("update runs.run_device set verify = true");
         await using var scope = fixture.Host.Services.GetRequiredService<IServiceScopeFactory>().CreateAsyncScope();
-        var run = await fixture.Scalar<Guid>("select id from runs.run where mode = 'apply'");
         (await scope.ServiceProvider.GetRequiredService<RunQueue>().Read(
-            new RunClaim(fixture.Tenant.Id, new RunId(run), 1, 1), default)).Devices.ShouldHaveSingleItem().Planned.ShouldBeNull();
+            new RunClaim(run.Tenant, run.Id, run.Attempt, run.Fence), default)).Devices.ShouldHaveSingleItem().Planned.ShouldBeNull();
     }
 
     [Fact]

@@ -24,7 +24,7 @@ public sealed class PostgresServer : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _socket = Environment.GetEnvironmentVariable("NETAUTOMATION_TEST_PG") ?? await StartServer();
-        // A worker of autovacuum visits each database once in that time. With hundreds of databases the usual minute takes half a processor.
+        // A worker of autovacuum visits each database once in that time. With hundreds of them the usual minute takes half a processor.
         await Admin("alter system set autovacuum_naptime = '1h'");
         await Admin("select pg_reload_conf()");
         await Admin($"create database {Empty}");

@@ -10,17 +10,20 @@ namespace NetAutomation.Billing.Invoices;
 /// due; one that replaces a void invoice waits for a person, since a person voided that invoice.
 /// </summary>
 internal sealed partial class CloseBooks(
-    SystemDb db, IssueInvoices issue, IServiceScopeFactory scopes, IOptions<BillingOptions> options, TimeProvider clock,
-    ILogger<CloseBooks> log)
+    SystemDb db, IssueInvoices issue, IServiceScopeFactory scopes, BooksMetrics metrics, IOptions<BillingOptions> options,
+    TimeProvider clock, ILogger<CloseBooks> log)
 {
     private const int Shown = 200;
 
     public async Task Run(CancellationToken cancel)
     {
+        var parked = 0;
         foreach (var tenant in await db.Query<TenantId>($"select tenant_id from billing.account order by 1", cancel))
         {
-            await Try(tenant, null, due: true, "scheduler", cancel);
+            parked += (await Try(tenant, null, due: true, "scheduler", cancel)).Findings.Count > 0 ? 1 : 0;
         }
+
+        metrics.Parked(parked);
     }
 
     /// <summary>Issues every draft of a month that is over.</summary>
