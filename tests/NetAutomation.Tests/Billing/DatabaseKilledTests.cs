@@ -38,6 +38,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
             await Eventually.Holds(() => _accepted.Count >= before + 40);
             await Kill();
             await StartServer();
+            fixture.Reconnect();
         }
 
         await Eventually.Holds(() => _accepted.Count >= 160);

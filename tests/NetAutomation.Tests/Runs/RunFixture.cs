@@ -154,6 +154,13 @@ internal sealed class RunFixture : IAsyncDisposable
         (await Finish(run)).ShouldBeTrue();
     }
 
+    /// <summary>The server was another one meanwhile: no statement takes an old connection.</summary>
+    public void Reconnect()
+    {
+        _owner.Clear();
+        _app.Clear();
+    }
+
     /// <summary>Runs a statement as the owner of the schema.</summary>
     public Task Sql(string sql, params object[] values) => _owner.Execute(sql, values);
 
