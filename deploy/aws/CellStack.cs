@@ -1,5 +1,6 @@
 using Amazon.CDK;
 using Amazon.CDK.AWS.IAM;
+using Amazon.CDK.AWS.KMS;
 using Constructs;
 
 namespace NetAutomation.Deploy;
@@ -102,8 +103,15 @@ internal abstract class CellStack : Stack
 
     protected string Arn(string service, string resource) => $"arn:{Partition}:{service}:{Region}:{Account}:{resource}";
 
+    /// <summary>A key that rotates. Who owns the account decides about it, and these may use it.</summary>
+    protected CfnKey Key(string id, string description, params Dictionary<string, object>[] users) =>
+        Kept(new CfnKey(this, id, new CfnKeyProps
+    {
+        Description = description, EnableKeyRotation = true, PendingWindowInDays = 30, KeyPolicy = Policy([OwnAccount(), .. users]),
+    }));
+
     /// <summary>Who owns the account decides about the key by its own policies.</summary>
-    protected Dictionary<string, object> OwnAccount()
+    private Dictionary<string, object> OwnAccount()
     {
         var statement = Allow(["kms:*"], "*");
         statement["Principal"] = new Dictionary<string, object> { ["AWS"] = $"arn:{Partition}:iam::{Account}:root" };

@@ -15,8 +15,8 @@ internal sealed class DataStack : CellStack
     public DataStack(App app, string cell, NetworkStack network)
         : base(app, cell, "data", "keys, secrets, database, backups")
     {
-        Key = MakeKey("Key", "Database, secrets and backups of the cell");
-        TenantKey = MakeKey("TenantKey", "Wraps the keys of tenants: without it no credential of a device can be read");
+        CellKey = Key("Key", "Database, secrets and backups of the cell");
+        TenantKey = Key("TenantKey", "Wraps the keys of tenants: without it no credential of a device can be read");
         ClusterKey = Secret("ClusterKey", "Processes of the cell prove themselves to each other by it", 64);
         AppPassword = Secret("AppPassword", "Password of the database's role na_app", 40);
         SystemPassword = Secret("SystemPassword", "Password of the database's role na_system", 40);
@@ -26,7 +26,7 @@ internal sealed class DataStack : CellStack
         CollectorImage = MakeRepository("CollectorImage", "collector");
     }
 
-    public CfnKey Key { get; }
+    public CfnKey CellKey { get; }
 
     public CfnKey TenantKey { get; }
 
@@ -43,19 +43,11 @@ internal sealed class DataStack : CellStack
     /// <summary>A copy of the vendor's image of AWS Distro for OpenTelemetry.</summary>
     public CfnRepository CollectorImage { get; }
 
-    private CfnKey MakeKey(string id, string description) => Kept(new CfnKey(this, id, new CfnKeyProps
-    {
-        Description = description,
-        EnableKeyRotation = true,
-        KeyPolicy = Policy(OwnAccount()),
-        PendingWindowInDays = 30,
-    }));
-
     /// <summary>Made here and seen by nobody. How it is changed: docs/operating.md.</summary>
     private CfnSecret Secret(string id, string description, int length) => Kept(new CfnSecret(this, id, new CfnSecretProps
     {
         Description = description,
-        KmsKeyId = Key.AttrArn,
+        KmsKeyId = CellKey.AttrArn,
         GenerateSecretString = new CfnSecret.GenerateSecretStringProperty { PasswordLength = length, ExcludePunctuation = true },
     }));
 
@@ -64,7 +56,7 @@ internal sealed class DataStack : CellStack
         RepositoryName = $"{name}-{Cell}",
         ImageTagMutability = "IMMUTABLE",
         ImageScanningConfiguration = new CfnRepository.ImageScanningConfigurationProperty { ScanOnPush = true },
-        EncryptionConfiguration = new CfnRepository.EncryptionConfigurationProperty { EncryptionType = "KMS", KmsKey = Key.AttrArn },
+        EncryptionConfiguration = new CfnRepository.EncryptionConfigurationProperty { EncryptionType = "KMS", KmsKey = CellKey.AttrArn },
     }));
 
     private CfnDBInstance MakeDatabase(NetworkStack network)
@@ -105,14 +97,14 @@ internal sealed class DataStack : CellStack
                 DbName = DatabaseName,
                 MasterUsername = Owner,
                 ManageMasterUserPassword = true,
-                MasterUserSecret = new CfnDBInstance.MasterUserSecretProperty { KmsKeyId = Key.AttrArn },
+                MasterUserSecret = new CfnDBInstance.MasterUserSecretProperty { KmsKeyId = CellKey.AttrArn },
                 // Within groups of a VPC of its own, another port than PostgreSQL's hides nothing.
                 Port = "5432",
                 AllocatedStorage = storage.ValueAsString,
                 MaxAllocatedStorage = 2000,
                 StorageType = "gp3",
                 StorageEncrypted = true,
-                KmsKeyId = Key.AttrArn,
+                KmsKeyId = CellKey.AttrArn,
                 MultiAz = true,
                 PubliclyAccessible = false,
                 DbSubnetGroupName = subnets.Ref,
@@ -132,7 +124,7 @@ internal sealed class DataStack : CellStack
                 MonitoringInterval = 60,
                 MonitoringRoleArn = monitor.AttrArn,
                 EnablePerformanceInsights = true,
-                PerformanceInsightsKmsKeyId = Key.AttrArn,
+                PerformanceInsightsKmsKeyId = CellKey.AttrArn,
             }),
             RemovalPolicy.SNAPSHOT);
     }
@@ -144,7 +136,7 @@ internal sealed class DataStack : CellStack
         var vault = Kept(new CfnBackupVault(this, "BackupVault", new CfnBackupVaultProps
         {
             BackupVaultName = $"netautomation-{Cell}",
-            EncryptionKeyArn = Key.AttrArn,
+            EncryptionKeyArn = CellKey.AttrArn,
             LockConfiguration = new CfnBackupVault.LockConfigurationTypeProperty { MinRetentionDays = 14 },
         }));
         var plan = new CfnBackupPlan(this, "BackupPlan", new CfnBackupPlanProps
@@ -182,7 +174,7 @@ internal sealed class DataStack : CellStack
                     "rds:DescribeDBSnapshots", "rds:DescribeDBInstances"],
                 new[] { Arn("rds", "db:*"), Arn("rds", "snapshot:awsbackup:*") }),
             Allow(["backup:DescribeBackupVault", "backup:CopyIntoBackupVault"], new[] { vault.AttrBackupVaultArn, copy.ValueAsString }),
-            Allow(["kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"], Key.AttrArn));
+            Allow(["kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"], CellKey.AttrArn));
         new CfnBackupSelection(this, "BackupSelection", new CfnBackupSelectionProps
         {
             BackupPlanId = plan.Ref,

@@ -17,14 +17,9 @@ internal sealed class EventsStack : CellStack
     public EventsStack(App app, string cell, EdgeStack edge)
         : base(app, cell, "events", "notices of endpoint connections, events of AWS Marketplace")
     {
-        Key = Kept(new CfnKey(this, "Key", new CfnKeyProps
-        {
-            Description = "Notices and events on their way to the cell",
-            EnableKeyRotation = true,
-            KeyPolicy = Policy(
-                OwnAccount(), Sender("vpce.amazonaws.com"), Sender("sns.amazonaws.com"), Sender("events.amazonaws.com"),
-                Sender("cloudwatch.amazonaws.com")),
-        }));
+        MessageKey = Key(
+            "Key", "Notices and events on their way to the cell", Sender("vpce.amazonaws.com"), Sender("sns.amazonaws.com"),
+            Sender("events.amazonaws.com"), Sender("cloudwatch.amazonaws.com"));
         DeadLetters = Queue("DeadLetters", dead: null);
         Notices = Queue("Notices", DeadLetters);
         Events = Queue("Events", DeadLetters);
@@ -75,7 +70,7 @@ internal sealed class EventsStack : CellStack
         });
     }
 
-    public CfnKey Key { get; }
+    public CfnKey MessageKey { get; }
 
     public CfnQueue Notices { get; }
 
@@ -99,7 +94,7 @@ internal sealed class EventsStack : CellStack
 
     private CfnQueue Queue(string id, CfnQueue? dead) => Kept(new CfnQueue(this, id, new CfnQueueProps
     {
-        KmsMasterKeyId = Key.AttrArn,
+        KmsMasterKeyId = MessageKey.AttrArn,
         MessageRetentionPeriod = 1_209_600,
         VisibilityTimeout = 60,
         ReceiveMessageWaitTimeSeconds = 20,
@@ -109,7 +104,7 @@ internal sealed class EventsStack : CellStack
         },
     }));
 
-    private CfnTopic Topic(string id) => new(this, id, new CfnTopicProps { KmsMasterKeyId = Key.AttrArn });
+    private CfnTopic Topic(string id) => new(this, id, new CfnTopicProps { KmsMasterKeyId = MessageKey.AttrArn });
 
     private void TopicPolicy(string id, CfnTopic topic, string service, string source) =>
         new CfnTopicPolicy(this, id, new CfnTopicPolicyProps

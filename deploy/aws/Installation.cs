@@ -11,6 +11,7 @@ internal static class Installation
         var data = new DataStack(app, cell, network);
         var edge = new EdgeStack(app, cell, network);
         var events = new EventsStack(app, cell, edge);
+        new SchemaStack(app, cell, network, data);
         new ServicesStack(app, cell, network, data, edge, events);
         new WatchStack(app, cell, data, edge, events);
     }

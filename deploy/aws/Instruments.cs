@@ -29,6 +29,11 @@ internal static class Instruments
     /// <summary>As the collector's configuration says it (awsemf, metric_declarations), in one line of YAML.</summary>
     public static string Declarations() => $"[{string.Join(", ", All.Select(Declaration))}]";
 
+    /// <summary>The name of an instrument, if it comes with these labels.</summary>
+    public static string Sent(string name, params IEnumerable<string> labels) =>
+        All.Any(each => each.Name == name && each.Labels.SequenceEqual(labels, StringComparer.Ordinal))
+            ? name : throw new InvalidOperationException($"The collector does not send {name} by {string.Join(", ", labels)}.");
+
     private static string Declaration((string Name, string[] Labels) metric) =>
         $"{{dimensions: [[{string.Join(", ", metric.Labels)}]], "
         + $"metric_name_selectors: ['^{metric.Name.Replace(".", "\\.", StringComparison.Ordinal)}$']}}";

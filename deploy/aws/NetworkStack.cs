@@ -1,5 +1,6 @@
 using Amazon.CDK;
 using Amazon.CDK.AWS.EC2;
+using Amazon.CDK.AWS.ECS;
 using Amazon.CDK.AWS.KMS;
 using Amazon.CDK.AWS.Logs;
 
@@ -14,14 +15,13 @@ internal sealed class NetworkStack : CellStack
     public const int Customer = 8443, Connector = 8444, Registration = 8080, Operator = 9443, Peer = 9444, Postgres = 5432;
 
     public NetworkStack(App app, string cell)
-        : base(app, cell, "network", "subnets, security groups, endpoints of AWS")
+        : base(app, cell, "network", "subnets, security groups, endpoints of AWS, the cluster")
     {
-        Key = Kept(new CfnKey(this, "LogKey", new CfnKeyProps
+        LogKey = Key("LogKey", "Logs of the cell", LogsOfThisAccount());
+        Cluster = new CfnCluster(this, "Cluster", new CfnClusterProps
         {
-            Description = "Logs of the cell",
-            EnableKeyRotation = true,
-            KeyPolicy = Policy(OwnAccount(), LogsOfThisAccount()),
-        }));
+            ClusterSettings = new[] { new CfnCluster.ClusterSettingsProperty { Name = "containerInsights", Value = "enabled" } },
+        });
         Vpc = new Vpc(this, "Vpc", new VpcProps
         {
             MaxAzs = 3,
@@ -109,7 +109,9 @@ internal sealed class NetworkStack : CellStack
 
     public Vpc Vpc { get; }
 
-    public CfnKey Key { get; }
+    public CfnKey LogKey { get; }
+
+    public CfnCluster Cluster { get; }
 
     public SecurityGroup LoadBalancer { get; }
 
@@ -161,7 +163,7 @@ internal sealed class NetworkStack : CellStack
 
     private void FlowLogs()
     {
-        var group = Kept(new CfnLogGroup(this, "FlowLogGroup", new CfnLogGroupProps { RetentionInDays = 90, KmsKeyId = Key.AttrArn }));
+        var group = Kept(new CfnLogGroup(this, "FlowLogGroup", new CfnLogGroupProps { RetentionInDays = 90, KmsKeyId = LogKey.AttrArn }));
         var writer = Role(
             "FlowLogRole", "vpc-flow-logs.amazonaws.com", Arn("ec2", "vpc-flow-log/*"),
             Allow(["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"], group.AttrArn),

@@ -12,48 +12,55 @@ using CfnScalingPolicyProps = Amazon.CDK.AWS.ApplicationAutoScaling.CfnScalingPo
 namespace NetAutomation.Deploy;
 
 /// <summary>
-/// The processes: api, scheduler and workers as services, and the change of the schema as a task that is run before they are renewed.
-/// Workers run on hosts that allow user namespaces, for the full sandbox, or on AWS Fargate with the plain one (docs/security.md).
+/// The processes: api, scheduler and workers as services. Workers run on hosts that allow user namespaces, for the full sandbox, or on
+/// AWS Fargate with the plain one (docs/security.md).
 /// </summary>
-internal sealed class ServicesStack : CellStack
+internal sealed class ServicesStack : TaskStack
 {
-    private const string Home = "/var/lib/netautomation", SecretArn = "^arn:aws[a-z-]*:secretsmanager:.+$";
+    private const string SecretArn = "^arn:aws[a-z-]*:secretsmanager:.+$";
+
+    /// <summary>The service reads secrets from files, which no child of it inherits; so a first container writes them and ends.</summary>
+    private const string Files =
+        $"mkdir -p {Home}/certificates {Home}/content {Home}/work && cd {Home}"
+        + " && printf '*:*:*:na_app:%s\\n*:*:*:na_system:%s\\n' \"$APP_PASSWORD\" \"$SYSTEM_PASSWORD\" > pgpass"
+        + " && printf %s \"$CLUSTER_KEY\" > cluster-key && printf '%s\\n' \"$CERTIFICATE\" > certificates/server.pem"
+        + " && printf '%s\\n' \"$CERTIFICATE_KEY\" > certificates/server.key"
+        + " && printf '%s\\n' \"$CERTIFICATE_AUTHORITY\" > certificates/ca.pem"
+        + " && chmod 711 content work";
+
+    /// <summary>A task learns its address when it starts.</summary>
+    private static readonly string _serve =
+        $"export Peer__Url=\"https://$(hostname -i):{NetworkStack.Peer}\"; exec dotnet /app/NetAutomation.dll";
 
     private readonly NetworkStack _network;
     private readonly DataStack _data;
     private readonly EdgeStack _edge;
     private readonly EventsStack _events;
-    private readonly CfnCluster _cluster;
     private readonly CfnLogGroup _metrics;
-    private readonly CfnParameter _image, _collector, _serverName, _certificate, _operators, _products, _dimension, _marketplaceRegion,
-        _issuer;
+    private readonly CfnParameter _collector, _certificate, _operators, _product, _dimension, _marketplaceRegion, _issuer;
+    private readonly CfnCondition _sells;
 
     public ServicesStack(App app, string cell, NetworkStack network, DataStack data, EdgeStack edge, EventsStack events)
-        : base(app, cell, "services", "api, scheduler, workers, change of the schema")
+        : base(app, cell, "services", "api, scheduler, workers", network, data)
     {
         (_network, _data, _edge, _events) = (network, data, edge, events);
-        const string Digest = "^sha256:[0-9a-f]{64}$";
-        _image = Parameter("ImageDigest", "Digest of the service's image in its repository.", Digest);
         _collector = Parameter("CollectorDigest", "Digest of the image of AWS Distro for OpenTelemetry in its repository.", Digest);
-        _serverName = Parameter("ServerName", "The name that customers call, as in the edge stack.", "^[a-z0-9.-]+$");
         _certificate = Parameter(
             "CertificateSecretArn", "Secret with the members certificate, key and authority (PEM): what customers' endpoints show.",
                 SecretArn);
         _operators = Parameter("OperatorKeysSecretArn", "Secret with the operators' file: hashes of their keys (docs/operating.md).",
             SecretArn);
-        _products = Parameter("ProductCode", "Product code of AWS Marketplace; empty where all customers are invoiced.", "^[a-z0-9]*$", "");
+        _product = Parameter("ProductCode", "Product code of AWS Marketplace; empty where all customers are invoiced.", "^[a-z0-9]*$", "");
+        _sells = new CfnCondition(
+            this, "SellsAtMarketplace",
+            new CfnConditionProps { Expression = Fn.ConditionNot(Fn.ConditionEquals(_product.ValueAsString, "")) });
         _dimension = Parameter("Dimension", "The dimension of the product that money is metered in; empty: nothing is reported.",
             standard: "");
         _marketplaceRegion = Parameter("MarketplaceRegion", "The Region of metering: one for the product's whole life.", "^[a-z0-9-]+$",
             "us-east-1");
         _issuer = Parameter("Issuer", "Name and address of the provider on invoices.");
-        _cluster = new CfnCluster(this, "Cluster", new CfnClusterProps
-        {
-            ClusterSettings = new[] { new CfnCluster.ClusterSettingsProperty { Name = "containerInsights", Value = "enabled" } },
-        });
         _metrics = Logs("metrics");
 
-        Migration();
         Api();
         Scheduler();
         Workers();
@@ -77,40 +84,14 @@ internal sealed class ServicesStack : CellStack
 
     private Dictionary<string, object> TenantKeys() => Allow(["kms:Encrypt", "kms:Decrypt"], _data.TenantKey.AttrArn);
 
-    /// <summary>Run by `aws ecs run-task` before the services are renewed. It alone has the owner of the schema.</summary>
-    private void Migration()
-    {
-        var task = Task(
-            "migrate", 512, 1024, host: false, [],
-            new() { ["Database__Owner"] = Connection(DataStack.Owner) },
-            [
-                Member("OWNER_PASSWORD", _data.Database.AttrMasterUserSecretSecretArn, "password"),
-                Secret("Database__AppPassword", _data.AppPassword.Ref), Secret("Database__SystemPassword", _data.SystemPassword.Ref),
-            ],
-            files: null,
-            $"umask 077; printf '*:*:*:*:%s\\n' \"$(printf %s \"$OWNER_PASSWORD\" | sed 's/[:\\\\]/\\\\&/g')\" > {Home}/pgpass; "
-            + "unset OWNER_PASSWORD; "
-            + "exec dotnet /app/NetAutomation.dll migrate");
-        new CfnOutput(this, "MigrateCommand", new CfnOutputProps
-        {
-            Description = "Changes the schema; wait for its end before the services are renewed",
-            Value = $"aws ecs run-task --cluster {_cluster.Ref} --task-definition {task.Ref} --launch-type FARGATE --network-configuration "
-                + $"'awsvpcConfiguration={{subnets=[{string.Join(',', _network.Subnets("service"))}],"
-                + $"securityGroups=[{_network.Migrate.SecurityGroupId}]}}'",
-        });
-    }
-
     private void Api()
     {
-        var task = Task(
-            "api", 2048, 4096, host: false, [.. Endpoints(), Marketplace("ResolveCustomer"), TenantKeys()],
-            Settings("api", new()
-            {
-                ["Edge__Listeners__Operator"] = $"0.0.0.0:{NetworkStack.Operator}",
-                ["Operator__KeysFile"] = $"{Home}/operators.json"
-            }),
-            [.. Secrets(), Secret("OPERATOR_KEYS", _operators.ValueAsString)],
-            $"{Files} && printf %s \"$OPERATOR_KEYS\" > {Home}/operators.json", Serve,
+        var task = Process(
+            "api", 2048, 4096, onHost: false, [.. Endpoints(), Marketplace("ResolveCustomer"), TenantKeys()],
+            Settings(
+                "api", ("Edge__Listeners__Operator", $"0.0.0.0:{NetworkStack.Operator}"), ("Operator__KeysFile", $"{Home}/operators.json")),
+            [.. Secrets(), SecretValue.Whole("OPERATOR_KEYS", _operators.ValueAsString)],
+            $"{Files} && printf %s \"$OPERATOR_KEYS\" > {Home}/operators.json",
             NetworkStack.Customer, NetworkStack.Connector, NetworkStack.Registration, NetworkStack.Operator, NetworkStack.Peer);
         var service = Service("ApiService", task, _network.Api, "service", new CfnService.LoadBalancerProperty[]
         {
@@ -139,11 +120,11 @@ internal sealed class ServicesStack : CellStack
     {
         var queues = Allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
             new[] { _events.Notices.AttrArn, _events.Events.AttrArn });
-        var task = Task(
-            "scheduler", 1024, 2048, host: false,
+        var task = Process(
+            "scheduler", 1024, 2048, onHost: false,
             [.. Endpoints(), Marketplace("BatchMeterUsage", "GetEntitlements"), TenantKeys(), queues,
-                Allow(["kms:Decrypt"], _events.Key.AttrArn)],
-            Settings("scheduler", []), Secrets(), Files, Serve, NetworkStack.Peer);
+                Allow(["kms:Decrypt"], _events.MessageKey.AttrArn)],
+            Settings("scheduler"), Secrets(), Files, NetworkStack.Peer);
         Service("SchedulerService", task, _network.Scheduler, "service");
     }
 
@@ -157,21 +138,18 @@ internal sealed class ServicesStack : CellStack
             Description =
                 "hosts: instances that allow user namespaces, for the full sandbox. fargate: the plain sandbox, which promises less.",
         });
-        var onHosts = new CfnCondition(this, "WorkersOnHosts",
+        var hosts = new CfnCondition(this, "WorkersOnHosts",
             new CfnConditionProps { Expression = Fn.ConditionEquals(place.ValueAsString, "hosts") });
-        var onFargate = new CfnCondition(
+        var fargate = new CfnCondition(
             this, "WorkersOnFargate", new CfnConditionProps { Expression = Fn.ConditionEquals(place.ValueAsString, "fargate") });
-        foreach (var (name, condition, host) in new[] { ("worker", onHosts, true), ("plain-worker", onFargate, false) })
+        foreach (var (name, condition, onHost) in new[] { ("worker", hosts, true), ("plain-worker", fargate, false) })
         {
-            var provider = host ? Hosts(condition) : null;
-            var task = Task(
-                name, 4096, 8192, host, [TenantKeys()],
-                Settings("worker", new()
-                {
-                    ["Execution__Launcher"] = host
-                    ? "namespaces" : "plain", ["Execution__WorkDirectory"] = $"{Home}/work"
-                }),
-                Secrets(), Files, Serve, NetworkStack.Peer);
+            var provider = onHost ? Hosts(condition) : null;
+            var task = Process(
+                name, 4096, 8192, onHost, [TenantKeys()],
+                Settings(
+                    "worker", ("Execution__Launcher", onHost ? "namespaces" : "plain"), ("Execution__WorkDirectory", $"{Home}/work")),
+                Secrets(), Files, NetworkStack.Peer);
             var service = Service($"{Id(name)}Service", task, _network.Worker, "inside", [], provider);
             var scale = Scalable($"{Id(name)}Scale", service, 2, 40);
             var policy = Steps($"{Id(name)}More", scale, (0, 60, 1), (60, null, 4));
@@ -190,7 +168,7 @@ internal sealed class ServicesStack : CellStack
         new CfnAlarm(this, id, new CfnAlarmProps
         {
             Namespace = MetricsOf(Cell),
-            MetricName = "netautomation.queue.oldest",
+            MetricName = Instruments.Sent("netautomation.queue.oldest", "state"),
             Dimensions = new[] { new CfnAlarm.DimensionProperty { Name = "state", Value = "ready" } },
             Statistic = "Maximum",
             Period = 60,
@@ -223,7 +201,7 @@ internal sealed class ServicesStack : CellStack
     {
         ServiceNamespace = "ecs",
         ScalableDimension = "ecs:service:DesiredCount",
-        ResourceId = $"service/{_cluster.Ref}/{service.AttrName}",
+        ResourceId = $"service/{Cluster}/{service.AttrName}",
         MinCapacity = least,
         MaxCapacity = most,
     });
@@ -244,10 +222,10 @@ internal sealed class ServicesStack : CellStack
             Allow(
                 ["ecs:DeregisterContainerInstance", "ecs:RegisterContainerInstance", "ecs:SubmitAttachmentStateChanges",
                     "ecs:SubmitContainerStateChange", "ecs:SubmitTaskStateChange"],
-                _cluster.AttrArn),
+                _network.Cluster.AttrArn),
             Allow(
                 ["ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"],
-                Arn("ecs", $"container-instance/{_cluster.Ref}/*")));
+                Arn("ecs", $"container-instance/{Cluster}/*")));
         var profile = new CfnInstanceProfile(this, "HostProfile", new CfnInstanceProfileProps { Roles = [role.Ref] });
         var template = new CfnLaunchTemplate(this, "HostTemplate", new CfnLaunchTemplateProps
         {
@@ -267,7 +245,7 @@ internal sealed class ServicesStack : CellStack
                         Ebs = new CfnLaunchTemplate.EbsProperty { Encrypted = true, VolumeSize = 60, VolumeType = "gp3" },
                     },
                 },
-                UserData = Fn.Base64(Fn.Sub(Text("worker-host.sh").Replace("CLUSTER", "${Cluster}", StringComparison.Ordinal))),
+                UserData = Fn.Base64(Fn.Sub(Text("worker-host.sh"), new Dictionary<string, string> { ["Cluster"] = Cluster })),
             },
         });
         var hosts = new CfnAutoScalingGroup(this, "Hosts", new CfnAutoScalingGroupProps
@@ -295,7 +273,7 @@ internal sealed class ServicesStack : CellStack
         var association = new CfnClusterCapacityProviderAssociations(this, "HostAssociation",
             new CfnClusterCapacityProviderAssociationsProps
             {
-                Cluster = _cluster.Ref, CapacityProviders = new[] { provider.Ref },
+                Cluster = Cluster, CapacityProviders = new[] { provider.Ref },
                 DefaultCapacityProviderStrategy = new[]
             {
                 new CfnClusterCapacityProviderAssociations.CapacityProviderStrategyProperty { CapacityProvider = provider.Ref, Weight = 1 },
@@ -314,7 +292,7 @@ internal sealed class ServicesStack : CellStack
         CfnCapacityProvider? provider = null) =>
         new(this, id, new CfnServiceProps
         {
-            Cluster = _cluster.Ref,
+            Cluster = Cluster,
             TaskDefinition = task.Ref,
             DesiredCount = 2,
             LaunchType = provider is null ? "FARGATE" : null,
@@ -343,13 +321,8 @@ internal sealed class ServicesStack : CellStack
             },
         });
 
-    private string Connection(string user) =>
-        $"Host={_data.Database.AttrEndpointAddress};Port={_data.Database.AttrEndpointPort};"
-        + $"Database={DataStack.DatabaseName};Username={user};"
-        + $"Passfile={Home}/pgpass;SSL Mode=VerifyFull;Root Certificate=/etc/netautomation/authorities/rds.pem;Maximum Pool Size=60";
-
     /// <summary>What every process of the service is told. Docs: docs/cells.md, docs/onboarding.md, docs/operating.md.</summary>
-    private Dictionary<string, string> Settings(string role, Dictionary<string, string> further)
+    private Dictionary<string, string> Settings(string role, params (string Name, string Value)[] further)
     {
         var all = new Dictionary<string, string>
         {
@@ -357,8 +330,10 @@ internal sealed class ServicesStack : CellStack
             ["Cell__Name"] = Cell,
             ["Database__App"] = Connection("na_app"),
             ["Database__System"] = Connection("na_system"),
+            // Where a task runs on a host, nobody else says it.
+            ["AWS_REGION"] = Region,
             ["Inventory__KmsKeyId"] = _data.TenantKey.AttrArn,
-            ["Edge__ServerName"] = _serverName.ValueAsString,
+            ["Edge__ServerName"] = _edge.ServerName.ValueAsString,
             ["Edge__CertificateFile"] = $"{Home}/certificates/server.pem",
             ["Edge__CertificateKeyFile"] = $"{Home}/certificates/server.key",
             ["Edge__CertificateAuthorityFile"] = $"{Home}/certificates/ca.pem",
@@ -368,7 +343,6 @@ internal sealed class ServicesStack : CellStack
             ["Onboarding__PrivateDns"] = "true",
             ["Onboarding__NotificationQueueUrl"] = _events.Notices.Ref,
             ["Marketplace__QueueUrl"] = _events.Events.Ref,
-            ["Marketplace__ProductCodes__0"] = _products.ValueAsString,
             ["Marketplace__Dimension"] = _dimension.ValueAsString,
             ["Marketplace__Region"] = _marketplaceRegion.ValueAsString,
             ["Billing__Issuer"] = _issuer.ValueAsString,
@@ -389,168 +363,66 @@ internal sealed class ServicesStack : CellStack
         return all;
     }
 
-    private (string, string, string)[] Secrets() =>
+    private SecretValue[] Secrets() =>
     [
-        Secret("APP_PASSWORD", _data.AppPassword.Ref), Secret("SYSTEM_PASSWORD", _data.SystemPassword.Ref),
-            Secret("CLUSTER_KEY", _data.ClusterKey.Ref),
-        Member("CERTIFICATE", _certificate.ValueAsString, "certificate"), Member("CERTIFICATE_KEY", _certificate.ValueAsString, "key"),
-        Member("CERTIFICATE_AUTHORITY", _certificate.ValueAsString, "authority"),
+        SecretValue.Whole("APP_PASSWORD", _data.AppPassword.Ref), SecretValue.Whole("SYSTEM_PASSWORD", _data.SystemPassword.Ref),
+        SecretValue.Whole("CLUSTER_KEY", _data.ClusterKey.Ref),
+        SecretValue.Member("CERTIFICATE", _certificate.ValueAsString, "certificate"),
+        SecretValue.Member("CERTIFICATE_KEY", _certificate.ValueAsString, "key"),
+        SecretValue.Member("CERTIFICATE_AUTHORITY", _certificate.ValueAsString, "authority"),
     ];
 
-    private static (string, string, string) Secret(string name, string arn) => (name, arn, arn);
-
-    private static (string, string, string) Member(string name, string arn, string member) => (name, $"{arn}:{member}::", arn);
-
-    /// <summary>The service reads secrets from files, which no child of it inherits; so a first container writes them and ends.</summary>
-    private const string Files =
-        $"mkdir -p {Home}/certificates {Home}/content {Home}/work && cd {Home}"
-        + " && printf '*:*:*:na_app:%s\\n*:*:*:na_system:%s\\n' \"$APP_PASSWORD\" \"$SYSTEM_PASSWORD\" > pgpass"
-        + " && printf %s \"$CLUSTER_KEY\" > cluster-key && printf '%s\\n' \"$CERTIFICATE\" > certificates/server.pem"
-        + " && printf '%s\\n' \"$CERTIFICATE_KEY\" > certificates/server.key"
-        + " && printf '%s\\n' \"$CERTIFICATE_AUTHORITY\" > certificates/ca.pem"
-        + " && chmod 711 content work";
-
-    /// <summary>A task learns its address when it starts.</summary>
-    private const string Serve = "export Peer__Url=\"https://$(hostname -i):9444\"; exec dotnet /app/NetAutomation.dll";
-
-    /// <param name="files">Writes the secrets to files in a container of its own, which ends; null where the command takes them
-    /// itself.</param>
-    private CfnTaskDefinition Task(
-        string name, int cpu, int memory, bool host, Dictionary<string, object>[] may, Dictionary<string, string> settings,
-        (string Name, string Arn, string Secret)[] secrets, string? files, string command, params int[] ports)
+    /// <summary>A process of the service with what writes its secrets before it, and what takes its metrics beside it.</summary>
+    private CfnTaskDefinition Process(
+        string name, int cpu, int memory, bool onHost, Dictionary<string, object>[] may, Dictionary<string, string> settings,
+        SecretValue[] secrets, string files, params int[] ports)
     {
-        var (id, logs) = (Id(name), Logs(name));
-        var start = Role(
-            $"{id}StartRole", "ecs-tasks.amazonaws.com", Arn("ecs", "*"),
-            Allow(["ecr:GetAuthorizationToken"], "*"),
-            Allow(
-                ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                new[] { _data.Image.AttrArn, _data.CollectorImage.AttrArn }),
-            Allow(["logs:CreateLogStream", "logs:PutLogEvents"], logs.AttrArn),
-            Allow(["secretsmanager:GetSecretValue"], secrets.Select(each => each.Secret).Distinct(StringComparer.Ordinal).ToArray()),
-            Allow(["kms:Decrypt"], _data.Key.AttrArn));
-        var role = Role(
-            $"{id}Role", "ecs-tasks.amazonaws.com", Arn("ecs", "*"),
-            [Allow(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], _metrics.AttrArn), .. may]);
-        var given = secrets.Select(each => new CfnTaskDefinition.SecretProperty { Name = each.Name, ValueFrom = each.Arn }).ToArray();
-        var containers = new List<CfnTaskDefinition.ContainerDefinitionProperty>();
-        if (files is not null)
-        {
-            containers.Add(Container("files", $"umask 077; {files}", logs, host: false, given));
-        }
+        var logs = Logs(name);
+        var writer = Container("files", $"umask 077; {files}", logs);
+        writer.Essential = false;
+        writer.Secrets = secrets.Select(each => each.Property).ToArray();
 
-        containers.Add(Container(name, command, logs, host, files is null ? given : null, settings, files is not null, ports));
-        if (ports.Length > 0)
+        var main = Container(name, _serve, logs);
+        main.Essential = true;
+        main.Environment = settings.Select(each => (object)Variable(each.Key, each.Value)).Append(Fn.ConditionIf(
+            _sells.LogicalId,
+            new Dictionary<string, object> { ["Name"] = "Marketplace__ProductCodes__0", ["Value"] = _product.ValueAsString },
+            new Dictionary<string, object> { ["Ref"] = "AWS::NoValue" })).ToArray();
+        main.DependsOn = new[] { new CfnTaskDefinition.ContainerDependencyProperty { ContainerName = "files", Condition = "SUCCESS" } };
+        main.PortMappings = ports.Select(port => new CfnTaskDefinition.PortMappingProperty { ContainerPort = port }).ToArray();
+        main.HealthCheck = new CfnTaskDefinition.HealthCheckProperty
         {
-            containers.Add(Collector(logs));
-        }
-
-        // A new proc can be mounted in a namespace only by who sees a whole one, and Docker hides parts of a container's own.
-        var proc = new CfnTaskDefinition.VolumeProperty
-        {
-            Name = "proc", Host = new CfnTaskDefinition.HostVolumePropertiesProperty { SourcePath = "/proc" },
+            Command = ["CMD", "/usr/local/bin/netautomation-healthy", $"https://127.0.0.1:{NetworkStack.Peer}/healthz/live"],
+            Interval = 30, Timeout = 5, Retries = 3, StartPeriod = 60,
         };
-        return new CfnTaskDefinition(this, $"{id}Task", new CfnTaskDefinitionProps
+        if (onHost)
         {
-            Family = $"netautomation-{Cell}-{name}",
-            Cpu = $"{cpu}",
-            Memory = $"{memory}",
-            NetworkMode = "awsvpc",
-            RequiresCompatibilities = [host ? "EC2" : "FARGATE"],
-            RuntimePlatform = host ? null : new CfnTaskDefinition.RuntimePlatformProperty
-            {
-                CpuArchitecture = "X86_64",
-                OperatingSystemFamily = "LINUX"
-            },
-            ExecutionRoleArn = start.AttrArn,
-            TaskRoleArn = role.AttrArn,
-            Volumes = new CfnTaskDefinition.VolumeProperty[] { new() { Name = "home" }, new() { Name = "temporary" } }.Concat(host
-                ? [proc] : []).ToArray(),
-            ContainerDefinitions = containers.ToArray(),
-        });
+            // With them a program of the image gives each sandbox a user id of its own; the service itself has none.
+            main.LinuxParameters = Capabilities(["SETUID", "SETGID"]);
+            main.MountPoints = new[] { Mount("home", Home), Mount("temporary", "/tmp"), Mount("proc", "/run/proc") };
+        }
+
+        var role = TaskRole(
+            $"{Id(name)}Role",
+            [Allow(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], _metrics.AttrArn), .. may]);
+        return Task(name, cpu, memory, onHost, logs, role, secrets, writer, main, Collector(logs));
     }
 
-    private CfnTaskDefinition.ContainerDefinitionProperty Container(
-        string name, string script, CfnLogGroup logs, bool host, CfnTaskDefinition.SecretProperty[]? secrets, Dictionary<string,
-            string>? settings = null,
-        bool afterFiles = false, params int[] ports) => new()
+    private CfnTaskDefinition.ContainerDefinitionProperty Collector(CfnLogGroup logs) => Confined(
+        new CfnTaskDefinition.ContainerDefinitionProperty
         {
-            Name = name,
-            Image = $"{_data.Image.AttrRepositoryUri}@{_image.ValueAsString}",
-            Essential = name != "files",
-            EntryPoint = ["/usr/bin/tini", "--", "/bin/sh", "-ec"],
-            Command = [script],
-            User = "10001:10001",
-            Privileged = false,
-            ReadonlyRootFilesystem = true,
-            // With them a program of the image gives each sandbox a user id of its own; the service itself has none.
-            LinuxParameters = Linux(host ? ["SETUID", "SETGID"] : null),
-            LogConfiguration = Log(logs, name),
-            Secrets = secrets,
-            Environment = settings?.Select(each => new CfnTaskDefinition.KeyValuePairProperty { Name = each.Key, Value = each.Value })
-                .ToArray(),
-            DependsOn = afterFiles ? new[] { new CfnTaskDefinition.ContainerDependencyProperty { ContainerName = "files",
-                Condition = "SUCCESS" } } : null,
-            PortMappings = ports.Length == 0 ? null : ports.Select(port =>
-                new CfnTaskDefinition.PortMappingProperty { ContainerPort = port }).ToArray(),
-            StopTimeout = 120,
-            Ulimits = new[] { new CfnTaskDefinition.UlimitProperty { Name = "nofile", SoftLimit = 65_536, HardLimit = 65_536 } },
-            MountPoints = new (string Volume, string Path)[] { ("home", Home), ("temporary", "/tmp") }.Concat(host
-                ? [("proc", "/run/proc")] : [])
-                .Select(each => new CfnTaskDefinition.MountPointProperty { SourceVolume = each.Volume, ContainerPath = each.Path })
-                    .ToArray(),
-            HealthCheck = ports.Length == 0 ? null : new CfnTaskDefinition.HealthCheckProperty
+            Name = "collector",
+            Image = $"{_data.CollectorImage.AttrRepositoryUri}@{_collector.ValueAsString}",
+            Essential = false,
+            Environment = new[]
             {
-                Command = ["CMD", "/usr/local/bin/netautomation-healthy", $"https://127.0.0.1:{NetworkStack.Peer}/healthz/live"],
-                Interval = 30, Timeout = 5, Retries = 3, StartPeriod = 60,
+                Variable(
+                    "AOT_CONFIG_CONTENT",
+                    Text("collector.yaml").Replace("DECLARATIONS", Instruments.Declarations(), StringComparison.Ordinal)),
+                Variable("AWS_REGION", Region), Variable("METRICS_NAMESPACE", MetricsOf(Cell)), Variable("METRICS_LOG_GROUP", _metrics.Ref),
             },
-        };
-
-    private CfnTaskDefinition.ContainerDefinitionProperty Collector(CfnLogGroup logs) => new()
-    {
-        Name = "collector",
-        Image = $"{_data.CollectorImage.AttrRepositoryUri}@{_collector.ValueAsString}",
-        Essential = false,
-        User = "10001:10001",
-        Privileged = false,
-        ReadonlyRootFilesystem = true,
-        LinuxParameters = Linux(null),
-        LogConfiguration = Log(logs, "collector"),
-        Environment = new[]
-        {
-            new CfnTaskDefinition.KeyValuePairProperty
-            {
-                Name = "AOT_CONFIG_CONTENT", Value = Text("collector.yaml")
-                    .Replace("DECLARATIONS", Instruments.Declarations(), StringComparison.Ordinal),
-            },
-            new CfnTaskDefinition.KeyValuePairProperty { Name = "METRICS_NAMESPACE", Value = MetricsOf(Cell) },
-            new CfnTaskDefinition.KeyValuePairProperty { Name = "METRICS_LOG_GROUP", Value = _metrics.Ref },
         },
-    };
-
-    private static CfnTaskDefinition.LinuxParametersProperty Linux(string[]? add) => new()
-    {
-        InitProcessEnabled = false,
-        Capabilities = new CfnTaskDefinition.KernelCapabilitiesProperty { Drop = ["ALL"], Add = add },
-    };
-
-    private CfnTaskDefinition.LogConfigurationProperty Log(CfnLogGroup group, string prefix) => new()
-    {
-        LogDriver = "awslogs",
-        Options = new Dictionary<string, string>
-        {
-            ["awslogs-group"] = group.Ref, ["awslogs-region"] = Region, ["awslogs-stream-prefix"] = prefix, ["mode"] = "non-blocking",
-            ["max-buffer-size"] = "16m",
-        },
-    };
-
-    private CfnLogGroup Logs(string name) => Kept(new CfnLogGroup(this, $"{Id(name)}Logs", new CfnLogGroupProps
-    {
-        LogGroupName = $"/netautomation/{Cell}/{name}", RetentionInDays = 90, KmsKeyId = _network.Key.AttrArn,
-    }));
-
-    /// <summary>plain-worker becomes PlainWorker.</summary>
-    private static string Id(string name) => string.Concat(name.Split('-').Select(part => char.ToUpperInvariant(part[0]) + part[1..]));
+        logs);
 
     private static string Text(string name)
     {

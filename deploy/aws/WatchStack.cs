@@ -70,13 +70,9 @@ internal sealed class WatchStack : CellStack
             bool below = false,
         string missing = "notBreaching")
     {
-        if (!Instruments.All.Any(each => each.Name == instrument
-            && each.Labels.SequenceEqual(labels.Select(label => label.Name), StringComparer.Ordinal)))
-        {
-            throw new InvalidOperationException($"The collector does not send {instrument} as the alarm {section} asks for it.");
-        }
-
-        Alarm(section, ServicesStack.MetricsOf(Cell), instrument, labels, statistic, limit, minutes, below, missing);
+        Alarm(
+            section, ServicesStack.MetricsOf(Cell), Instruments.Sent(instrument, labels.Select(label => label.Name)), labels, statistic,
+                limit, minutes, below, missing);
     }
 
     private void Aws(

@@ -26,10 +26,9 @@ JSON
 jq -n '{"seccomp-profile": "/etc/docker/netautomation-seccomp.json", "log-driver": "awslogs"}' > /etc/docker/daemon.json
 sysctl -w user.max_user_namespaces=65536
 cat > /etc/ecs/ecs.config <<CONFIG
-ECS_CLUSTER=CLUSTER
+ECS_CLUSTER=${Cluster}
 ECS_AWSVPC_BLOCK_IMDS=true
 ECS_DISABLE_PRIVILEGED=true
-ECS_ENABLE_SPOT_INSTANCE_DRAINING=true
 ECS_CONTAINER_STOP_TIMEOUT=120s
 CONFIG
 systemctl restart docker

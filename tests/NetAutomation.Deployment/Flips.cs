@@ -202,14 +202,14 @@ internal static class Flips
 
     private static JsonObject Container(Templates all, string task, string name) =>
         all.One(Task, task).Properties["ContainerDefinitions"]!.AsArray()
-        .OfType<JsonObject>().Single(each => each["Name"]!.ToString() == name);
+        .OfType<JsonObject>().Single(each => each["Name"]?.ToString() == name);
 
     private static JsonArray Variables(Templates all, string task) =>
         all.One(Task, task).Properties["ContainerDefinitions"]!.AsArray().OfType<JsonObject>()
         .Select(each => each["Environment"]).OfType<JsonArray>().First();
 
     private static JsonObject Variable(Templates all, string task, string name) =>
-        Variables(all, task).OfType<JsonObject>().Single(each => each["Name"]!.ToString() == name);
+        Variables(all, task).OfType<JsonObject>().Single(each => each["Name"]?.ToString() == name);
 
     /// <summary>In a text that the framework has joined of pieces.</summary>
     private static void Replace(JsonObject variable, string old, string other)

@@ -7,14 +7,16 @@ namespace NetAutomation.EndToEnd;
 internal static class Repository
 {
     private static readonly TimeSpan _cleanUp = TimeSpan.FromMinutes(2);
-    private static readonly string _root = Find();
+
+    /// <summary>Its folder.</summary>
+    public static string Root { get; } = Find();
 
     public static async Task<(int Code, string Output, string Error)> Run(
         TimeSpan limit, IReadOnlyDictionary<string, string> environment, string script, params string[] arguments)
     {
         var start =
             new ProcessStartInfo(
-                Path.Combine(_root, script), arguments)
+                Path.Combine(Root, script), arguments)
             {
                 UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true
             };
@@ -46,7 +48,7 @@ internal static class Repository
     /// <summary>Copies a folder's files that are chosen by their path in it.</summary>
     public static void Copy(string from, string to, Func<string, bool> chosen)
     {
-        var folder = Path.Combine(_root, from);
+        var folder = Path.Combine(Root, from);
         foreach (var file in Directory.GetFiles(folder, "*", SearchOption.AllDirectories))
         {
             var path = Path.GetRelativePath(folder, file);
