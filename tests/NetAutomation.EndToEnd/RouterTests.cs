@@ -71,7 +71,7 @@ public sealed class RouterTests(LocalProduct product)
         var customer = await product.Customer(2);
         var live = (await customer.Get("/v1/devices"))["items"]!.AsArray().Select(device => device!)
             .Single(device => Customer.Text(device, "name") == "r001");
-        // No router has this address; the name sorts first.
+        // No router has this address.
         var dead = await customer.Post("/v1/devices", new JsonObject
         {
             ["name"] = "a-dead-one", ["siteId"] = Customer.Text(live, "siteId"), ["address"] = "10.66.0.240", ["port"] = 22,
@@ -79,7 +79,7 @@ public sealed class RouterTests(LocalProduct product)
             ["credentialId"] = Customer.Text(live, "credentialId"), ["hostKeySha256"] = Customer.Text(live, "hostKeySha256"),
         });
         var body = Customer.Routes("apply", "10.121.0.0/16", NextHop);
-        body["targets"] = new JsonObject { ["deviceIds"] = new JsonArray(Customer.Text(live, "id"), Customer.Text(dead, "id")) };
+        body["targets"] = new JsonObject { ["deviceIds"] = new JsonArray(Customer.Text(dead, "id"), Customer.Text(live, "id")) };
         body["rollout"] = new JsonObject { ["batchSize"] = 1, ["maxFailures"] = 0 };
 
         var run = await customer.Run(body);
