@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
@@ -14,6 +15,9 @@ namespace NetAutomation.Web.Http;
 /// </summary>
 internal sealed class RequestForms(IApiDescriptionGroupCollectionProvider descriptions)
 {
+    // An operation takes the same in every application of a process.
+    private static readonly ConcurrentDictionary<MethodInfo, RequestForm?> _known = [];
+
     // Endpoints are known only when the application has started.
     private readonly Lazy<Dictionary<MethodInfo, RequestForm>> _forms = new(() => descriptions.ApiDescriptionGroups.Items
         .SelectMany(group => group.Items).DistinctBy(Handler).ToDictionary(Handler, Form));
@@ -46,7 +50,8 @@ internal sealed class RequestForms(IApiDescriptionGroupCollectionProvider descri
     }
 
     private RequestForm? Of(Endpoint? endpoint) =>
-        endpoint?.Metadata.OfType<MethodInfo>().LastOrDefault() is { } handler ? _forms.Value.GetValueOrDefault(handler) : null;
+        endpoint?.Metadata.OfType<MethodInfo>().LastOrDefault() is { } handler
+            ? _known.GetOrAdd(handler, each => _forms.Value.GetValueOrDefault(each)) : null;
 
     private static MethodInfo Handler(ApiDescription operation) =>
         operation.ActionDescriptor.EndpointMetadata.OfType<MethodInfo>().Last();
