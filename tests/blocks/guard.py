@@ -796,10 +796,11 @@ def router_s_change_is_put_back_by_the_service_alone(lab, platform):
     assert cut.last("reverted") and lab.router(name) == before, cut
     lost = play(device, hook=at("armed", Link.cut_at_next), seconds=REAL)
     assert lost.last("armed") and not lost.last("reverted") and "reverts_at" not in lost.steps["Go back"], lost
-    assert lab.router(name) != before
+    assert lab.router(name) != before, f"{lost}\n{before}"
     lab.hand(name, "fresh")
     before = lab.router(name)
-    assert play(device, seconds=REAL).last("confirmed") and lab.router(name) != before
+    kept = play(device, seconds=REAL)
+    assert kept.last("confirmed") and lab.router(name) != before, f"{kept}\n{before}"
 
 
 def router_s_part_of_a_section_is_put_back_by_the_service(lab, platform):

@@ -6,10 +6,12 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Runs;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real Ansible in a real sandbox against an imitation router that drops the session halfway.</summary>
+[Sampled(of: 2, share: 0)]
 public class DroppedSessionTests(SandboxFixture fixture) : IClassFixture<SandboxFixture>
 {
     [Theory]
@@ -61,5 +63,6 @@ public class DroppedSessionTests(SandboxFixture fixture) : IClassFixture<Sandbox
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
+[Sampled(of: 2, share: 1)]
 public sealed class StockDroppedSessionTests(StockSandboxFixture fixture)
     : DroppedSessionTests(fixture), IClassFixture<StockSandboxFixture>;

@@ -1,7 +1,10 @@
+using NetAutomation.Tests.Support;
+
 namespace NetAutomation.Tests.Execution;
 
 /// <summary>A block whose program writes events in the name of the engine.</summary>
 [Trait("Requires", "sandbox")]
+[Sampled(of: 2, share: 0)]
 public class ForgedEventTests(SandboxFixture fixture) : IClassFixture<SandboxFixture>
 {
     private readonly Attacks _attacks = new(fixture);
@@ -51,4 +54,5 @@ public class ForgedEventTests(SandboxFixture fixture) : IClassFixture<SandboxFix
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
+[Sampled(of: 2, share: 1)]
 public sealed class StockForgedEventTests(StockSandboxFixture fixture) : ForgedEventTests(fixture), IClassFixture<StockSandboxFixture>;

@@ -7,6 +7,7 @@ using NetAutomation.Content;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Inventory;
 using NetAutomation.Runs;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Execution;
 
@@ -15,6 +16,7 @@ public sealed class MachineLab() : RouterLab(1, "--frr", "1", "--bird", "2", "--
 
 /// <summary>Real Ansible in a real sandbox against real machines with BIRD.</summary>
 [Trait("Requires", "root-lab")]
+[Sampled(of: 2, share: 0)]
 public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixture<MachineLab>, IClassFixture<SandboxFixture>
 {
     private const string Bird = "cat /etc/bird/bird.conf";
@@ -431,5 +433,6 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
 [Trait("Requires", "root-lab")]
+[Sampled(of: 2, share: 1)]
 public sealed class StockMachineTests(MachineLab lab, StockSandboxFixture fixture)
     : MachineTests(lab, fixture), IClassFixture<StockSandboxFixture>;

@@ -1,10 +1,12 @@
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Runs;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real Ansible in a real sandbox against real FRR routers.</summary>
 [Trait("Requires", "root-lab")]
+[Sampled(of: 2, share: 0)]
 public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IClassFixture<RouterLab>, IClassFixture<SandboxFixture>
 {
     private const string Routes =
@@ -163,5 +165,6 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
 [Trait("Requires", "root-lab")]
+[Sampled(of: 2, share: 1)]
 public sealed class StockRealRouterTests(RouterLab lab, StockSandboxFixture fixture)
     : RealRouterTests(lab, fixture), IClassFixture<StockSandboxFixture>;

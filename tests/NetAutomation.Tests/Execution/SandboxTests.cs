@@ -8,6 +8,7 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real sandboxes with real Ansible, but with blocks that work inside the sandbox instead of on a device.</summary>
 [Trait("Requires", "sandbox")]
+[Sampled(of: 2, share: 0)]
 public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture>
 {
     private const string Canary = "canary-7f3a9c-secret";
@@ -473,4 +474,5 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
+[Sampled(of: 2, share: 1)]
 public sealed class StockSandboxTests(StockSandboxFixture fixture) : SandboxTests(fixture), IClassFixture<StockSandboxFixture>;

@@ -6,10 +6,12 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Runs;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real Ansible in a real sandbox against devices that pause, split, overprint and rewrite what they say, at any byte.</summary>
+[Sampled(of: 2, share: 0)]
 public class TortureTests(SandboxFixture fixture) : IClassFixture<SandboxFixture>
 {
     // A stock ansible-playbook starts two Pythons for each.
@@ -69,6 +71,7 @@ public class TortureTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
+[Sampled(of: 2, share: 1)]
 public sealed class StockTortureTests(StockSandboxFixture fixture) : TortureTests(fixture), IClassFixture<StockSandboxFixture>;
 
 /// <summary>The engine's session code against such devices, without a network and with a clock of its own.</summary>
