@@ -106,9 +106,9 @@ internal abstract class CellStack : Stack
     /// <summary>A key that rotates. Who owns the account decides about it, and these may use it.</summary>
     protected CfnKey Key(string id, string description, params Dictionary<string, object>[] users) =>
         Kept(new CfnKey(this, id, new CfnKeyProps
-    {
-        Description = description, EnableKeyRotation = true, PendingWindowInDays = 30, KeyPolicy = Policy([OwnAccount(), .. users]),
-    }));
+        {
+            Description = description, EnableKeyRotation = true, PendingWindowInDays = 30, KeyPolicy = Policy([OwnAccount(), .. users]),
+        }));
 
     /// <summary>Who owns the account decides about the key by its own policies.</summary>
     private Dictionary<string, object> OwnAccount()
