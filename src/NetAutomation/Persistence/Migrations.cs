@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
@@ -10,11 +11,16 @@ namespace NetAutomation.Persistence;
 /// The schema as plain SQL files (docs/decisions/0002-schema-in-sql.md). Migrations make the tables: applied in name order, each once and
 /// in its own transaction. A function has one file, which holds its current body and the triggers that call it: applied after the tables,
 /// and again whenever its text changes.
+///
+/// During a change of version, processes of two versions run on one schema. A migration leaves all in place that the version before uses;
+/// one that takes something away says so in its first line, <c>-- Contract: 1.2.0</c>: the oldest version that can run with it.
 /// </summary>
 internal static partial class Migrations
 {
+    private const string VersionMigration = "migration 0300_schema_version";
     private static readonly Script[] _migrations = Read("Migrations", "migration");
     private static readonly Script[] _functions = Read("Functions", "function");
+    private static readonly int[] _version = Numbers(typeof(Migrations).Assembly.GetName().Version!.ToString(3));
 
     /// <summary>Applies the scripts that are missing or have changed, as the owner of the schema. Returns their names.</summary>
     /// <exception cref="InvalidOperationException">The database cannot become what the files say.</exception>
@@ -44,7 +50,18 @@ internal static partial class Migrations
             throw new InvalidOperationException($"The database has {unknown}, which this version does not know.");
         }
 
+        if (await Versions(connection, known, cancel) is { Version: var newer } && Compare(newer, _version) > 0)
+        {
+            throw new InvalidOperationException($"The database is of version {Text(newer)}, and this is {Text(_version)}.");
+        }
+
         Script[] migrations = [.. _migrations.Where(migration => !known.ContainsKey(migration.Name))];
+        if (known.ContainsKey(VersionMigration))
+        {
+            // Before the first change: processes that run would take one of an unknown version for a fault.
+            await WriteVersion(connection, migrations, cancel);
+        }
+
         foreach (var migration in migrations)
         {
             await using var own = await connection.BeginTransactionAsync(cancel);
@@ -63,16 +80,28 @@ internal static partial class Migrations
 
         await CompareFunctions(connection, cancel);
         await WriteLimits(connection, cancel);
+        await WriteVersion(connection, migrations, cancel);
         await transaction.CommitAsync(cancel);
         return [.. migrations.Concat(functions).Select(script => script.Name)];
     }
 
-    /// <summary>Null where the database has exactly the schema this binary knows; else what to do about it.</summary>
+    /// <summary>
+    /// Null where the database has the schema that this binary knows, or that of a later version which allows this one; else what to do
+    /// about it.
+    /// </summary>
     public static async Task<string?> Mismatch(NpgsqlDataSource source, CancellationToken cancel)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
         var known = await Known(connection, cancel);
-        foreach (var script in _migrations.Concat(_functions))
+        var versions = await Versions(connection, known, cancel);
+        var later = versions is { Version: var newest } && Compare(newest, _version) > 0;
+        if (versions is { Oldest: var oldest } && Compare(oldest, _version) > 0)
+        {
+            return $"The database needs version {Text(oldest)} of the service or a later one; this is {Text(_version)}.";
+        }
+
+        // Functions of a later version do what those of the version before did.
+        foreach (var script in later ? _migrations : _migrations.Concat(_functions))
         {
             if (!known.Remove(script.Name, out var hash) || hash != script.Hash)
             {
@@ -81,7 +110,8 @@ internal static partial class Migrations
             }
         }
 
-        return known.Keys.FirstOrDefault() is { } unknown ? $"The database has {unknown}, which this version does not know." : null;
+        return !later && known.Keys.FirstOrDefault() is { } unknown
+            ? $"The database has {unknown}, which this version does not know." : null;
     }
 
     // In the schemas of the product every function has a file and one signature. A migration drops functions and signatures that go.
@@ -155,6 +185,33 @@ internal static partial class Migrations
         return known;
     }
 
+    private static Task WriteVersion(NpgsqlConnection connection, Script[] migrations, CancellationToken cancel) => Run(
+        connection, "update web.schema_version set version = $1, oldest = greatest(oldest, $2::int[])", cancel, _version,
+        migrations.Select(migration => migration.Oldest).Aggregate(Array.Empty<int>(), (a, b) => Compare(a, b) > 0 ? a : b));
+
+    /// <summary>Null before the migration that keeps them.</summary>
+    private static async Task<(int[] Version, int[] Oldest)?> Versions(
+        NpgsqlConnection connection, Dictionary<string, string> known, CancellationToken cancel)
+    {
+        if (!known.ContainsKey(VersionMigration))
+        {
+            return null;
+        }
+
+        await using var command = new NpgsqlCommand("select version, oldest from web.schema_version", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        await reader.ReadAsync(cancel);
+        return (await reader.GetFieldValueAsync<int[]>(0, cancel), await reader.GetFieldValueAsync<int[]>(1, cancel));
+    }
+
+    private static int[] Numbers(string version) =>
+        [.. version.Split('.').Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
+
+    private static string Text(int[] version) => string.Join('.', version);
+
+    // As PostgreSQL compares arrays.
+    private static int Compare(int[] one, int[] other) => one.AsSpan().SequenceCompareTo(other);
+
     private static async Task Run(NpgsqlConnection connection, string sql, CancellationToken cancel, params object[] values)
     {
         await using var command = Command(connection, sql, values);
@@ -184,8 +241,15 @@ internal static partial class Migrations
     [GeneratedRegex(@"^\\ir \.\./Functions/(?<name>[a-z_.]+)\.sql$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Include();
 
+    [GeneratedRegex(@"\A-- Contract: (?<version>[0-9]+\.[0-9]+\.[0-9]+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Contract();
+
     private sealed record Script(string Name, string Sql)
     {
+        /// <summary>The oldest version that can run with it; empty where each can that ran before.</summary>
+        public int[] Oldest { get; } =
+            Contract().Match(Sql) is { Success: true } match ? Numbers(match.Groups["version"].Value) : [];
+
         public string Hash { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sql)));
     }
 }

@@ -86,6 +86,28 @@ public sealed class MigrationsTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Schema_of_a_later_version_serves_the_versions_that_it_allows()
+    {
+        await using var schema = await Schema.Of(postgres);
+        await schema.Run(
+            $$"""
+            {{Stub}}; update web.schema_migration set sha256 = 'of the stub' where name = 'function runs.release_known';
+            insert into web.schema_migration (name, sha256) values ('migration 9999_later', 'x'), ('function runs.later', 'x');
+            update web.schema_version set version = '{99,1,0}'
+            """);
+        (await schema.Mismatch()).ShouldBeNull();
+
+        await schema.Run("update web.schema_version set oldest = '{99,0,0}'");
+        (await schema.Mismatch()).ShouldStartWith("The database needs version 99.0.0 of the service or a later one; this is ");
+        await schema.Run("delete from web.schema_migration where name = 'migration 9999_later'");
+        (await Should.ThrowAsync<InvalidOperationException>(schema.Apply)).Message
+            .ShouldStartWith("The database is of version 99.1.0, and this is ");
+
+        await schema.Run("update web.schema_version set oldest = '{0,0,0}'; delete from web.schema_migration where name like '%0290%'");
+        (await schema.Mismatch()).ShouldBe("The database lacks migration 0290_wave_events: run the migrate verb.");
+    }
+
+    [Fact]
     public async Task Migration_that_changed_after_it_was_applied_is_refused()
     {
         await using var schema = await Schema.Of(postgres);

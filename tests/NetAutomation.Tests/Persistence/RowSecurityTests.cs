@@ -14,6 +14,7 @@ public sealed class RowSecurityTests(PostgresServer postgres)
     /// <summary>Read by every tenant as it is, with the reason.</summary>
     private static readonly Dictionary<string, string> _same = new(StringComparer.Ordinal)
     {
+        ["web.schema_version"] = "the version of the schema; read at the start of a process",
         ["web.schema_migration"] = "names and hashes of the migrations; read at the start of a process",
         ["content.file"] = "files of published blocks and platforms, which belong to the provider",
         ["platforms.platform_version"] = "the provider's platforms",
