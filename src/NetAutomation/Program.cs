@@ -17,6 +17,11 @@ if (verb == "migrate")
         await Console.Out.WriteLineAsync($"applied {name}");
     }
 
+    foreach (var role in await RolePasswords.Set(owner, configuration.GetSection("Database"), CancellationToken.None))
+    {
+        await Console.Out.WriteLineAsync($"set the password of {role}");
+    }
+
     return 0;
 }
 
