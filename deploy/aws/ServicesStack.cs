@@ -332,7 +332,7 @@ internal sealed class ServicesStack : TaskStack
             ["Database__System"] = Connection("na_system"),
             // Where a task runs on a host, nobody else says it.
             ["AWS_REGION"] = Region,
-            ["Inventory__KmsKeyId"] = _data.TenantKey.AttrArn,
+            ["Inventory__KmsKeyArn"] = _data.TenantKey.AttrArn,
             ["Edge__ServerName"] = _edge.ServerName.ValueAsString,
             ["Edge__CertificateFile"] = $"{Home}/certificates/server.pem",
             ["Edge__CertificateKeyFile"] = $"{Home}/certificates/server.key",

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 using NetAutomation.AwsSimulator.Control;
 using NetAutomation.AwsSimulator.Ec2;
 using NetAutomation.AwsSimulator.Elb;
+using NetAutomation.AwsSimulator.Kms;
 using NetAutomation.AwsSimulator.Marketplace;
 using NetAutomation.AwsSimulator.Nlb;
 using NetAutomation.AwsSimulator.Sqs;
@@ -64,6 +65,8 @@ internal sealed class Simulator : IAsyncDisposable
         var notifications = new ConnectionNotifications(options, queues, clock);
         privateLink.Notify = notifications.Send;
 
+        KmsKey[] keys =
+            [.. options.Keys.Select(id => new KmsKey(id, $"arn:aws:kms:{options.Region}:{options.ProviderAccount}:key/{id}"))];
         var operations = new Operations(
             new Dictionary<string, QueryOperation>(
                 [
@@ -79,6 +82,7 @@ internal sealed class Simulator : IAsyncDisposable
                     .. new QueueOperations(queues, options).Operations,
                     .. new MeteringOperations(marketplace, options, clock).Operations,
                     .. new EntitlementOperations(marketplace, options).Operations,
+                    .. new KeyOperations(keys, options).Operations,
                 ],
                 StringComparer.Ordinal));
         var counts = new CallCounts(operations);
@@ -97,7 +101,7 @@ internal sealed class Simulator : IAsyncDisposable
             await aws.StartAsync();
             new ControlApi(
                 options with { Urls = Address(aws).ToString().TrimEnd('/') }, privateLink, ec2Faults, loadBalancer, marketplace, queues,
-                front, counts).Map(control);
+                keys, front, counts).Map(control);
             await control.StartAsync();
         }
         catch

@@ -28,6 +28,9 @@ internal sealed record SimulatorOptions
         new Dictionary<string, QueueFaults>(StringComparer.Ordinal);
     public MarketplaceOptions Marketplace { get; init; } = new();
 
+    /// <summary>Ids of the provider's symmetric keys in AWS KMS.</summary>
+    public IReadOnlyList<string> Keys { get; init; } = [];
+
     public static SimulatorOptions Load(string path)
     {
         using var stream = File.OpenRead(path);

@@ -58,6 +58,7 @@ internal static class Service
             builder.AddConnectionsLoops();
             builder.AddTenantsLoops();
             builder.AddRunsLoops();
+            builder.AddInventoryLoops();
             builder.AddHistoryLoops();
             builder.AddExecutionLoops();
             builder.AddPurchasingLoops();

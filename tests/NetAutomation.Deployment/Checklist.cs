@@ -359,7 +359,7 @@ internal static partial class Checklist
             {
                 yield return Unless(
                     !SecretName().IsMatch(name) || name.EndsWith("File", StringComparison.Ordinal)
-                        || name.EndsWith("KmsKeyId", StringComparison.Ordinal),
+                        || name.EndsWith("KmsKeyArn", StringComparison.Ordinal),
                     $"{task}: {name} stands in the environment");
             }
         }

@@ -10,7 +10,7 @@ namespace NetAutomation.AwsSimulator.Control;
 /// <summary>Stands for AWS's staff and the consoles of other accounts: used by tests and the demo, never by the service.</summary>
 internal sealed class ControlApi(
     SimulatorOptions options, PrivateLink privateLink, Ec2Faults ec2Faults, LoadBalancer loadBalancer, State.Marketplace marketplace,
-    IReadOnlyDictionary<string, MessageQueue> queues, Front front, CallCounts counts)
+    IReadOnlyDictionary<string, MessageQueue> queues, IReadOnlyList<KmsKey> keys, Front front, CallCounts counts)
 {
     public sealed record CreateSubscriptionRequest(
         string? Account, string? ProductCode, IReadOnlyDictionary<string, int>? Entitlements, DateTimeOffset? ExpiresAt);
@@ -98,6 +98,8 @@ internal sealed class ControlApi(
         control.MapGet("/queues", () => Results.Json(queues.Values.Select(View)));
         control.MapPost("/queues/{name}/messages", SendMessage);
         control.MapPut("/queues/{name}/faults", SetQueueFaults);
+        control.MapPost("/keys/{id}:disable", (string id) => Enable(id, false));
+        control.MapPost("/keys/{id}:enable", (string id) => Enable(id, true));
         control.MapGet("/nlb", () => Results.Json(Nlb()));
         app.MapFallback((HttpContext context) => Problem(404, "NotFound", $"There is no {context.Request.Method} {context.Request.Path}."));
     }
@@ -183,6 +185,14 @@ internal sealed class ControlApi(
     {
         Queue(name).SetFaults(request);
         return Results.Json(request);
+    }
+
+    private IResult Enable(string id, bool enabled)
+    {
+        var key = keys.FirstOrDefault(each => each.Id == id)
+            ?? throw new AwsException("NotFoundException", $"There is no key '{id}'.", 404);
+        key.Enabled = enabled;
+        return Results.Json(new { key.Id, key.Arn, key.Enabled });
     }
 
     private IResult OrderEc2Faults(OrderEc2FaultsRequest request)

@@ -36,7 +36,7 @@ internal sealed partial class AwsEndpoint(
                 "ec2" => QueryAsync(context, call, "ec2", _ec2, requestId),
                 "elasticloadbalancing" => QueryAsync(context, call, "elb", _elb, requestId),
                 "sts" => QueryAsync(context, call, "sts", _sts, requestId),
-                "sqs" or "aws-marketplace" => JsonAsync(context, call),
+                "sqs" or "aws-marketplace" or "kms" => JsonAsync(context, call),
                 _ => throw new AwsException("InvalidAction", $"The service '{call.Service}' is not simulated."),
             });
         }
@@ -100,10 +100,14 @@ internal sealed partial class AwsEndpoint(
     private static Task WriteFaultAsync(HttpContext context, AwsException fault, string requestId)
     {
         var error = new object[] { new XElement("Code", fault.Code), new XElement("Message", fault.Message) };
-        if (context.Request.Headers.ContainsKey("X-Amz-Target"))
+        if (context.Request.Headers.TryGetValue("X-Amz-Target", out var target))
         {
-            var prefix = context.Request.Headers["X-Amz-Target"].ToString().StartsWith("AmazonSQS.", StringComparison.Ordinal)
-                ? "com.amazonaws.sqs" : "com.amazonaws.marketplace";
+            var prefix = $"{target}".Split('.')[0] switch
+            {
+                "AmazonSQS" => "com.amazonaws.sqs",
+                "TrentService" => "com.amazonaws.kms",
+                _ => "com.amazonaws.marketplace",
+            };
             if (fault.QueryCode is { } code)
             {
                 context.Response.Headers["x-amzn-query-error"] = $"{code};{(fault.Status < 500 ? "Sender" : "Receiver")}";

@@ -15,7 +15,7 @@ internal sealed class Journals(IServiceScopeFactory scopes, TimeProvider clock)
 
     /// <summary>Waits while the database is not available; the work must be harmless to repeat.</summary>
     public Task<T> RetryUntilAvailable<TService, T>(Func<TService, Task<T>> work)
-        where TService : notnull => DatabaseOutage.Retry(() => Use(work), clock, CancellationToken.None);
+        where TService : notnull => Outage.Retry(() => Use(work), clock, CancellationToken.None);
 
     public Task<bool> RetryUntilAvailable(Func<RunJournal, Task<bool>> work) => RetryUntilAvailable<RunJournal, bool>(work);
 

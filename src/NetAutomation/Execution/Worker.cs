@@ -67,7 +67,7 @@ internal sealed partial class Worker(
                 // Not cancelled half-way: a claim whose answer is lost holds its devices until the lease ends.
                 run = await journals.Claim(_name, last: _room.CurrentCount == 0);
             }
-            catch (Exception fault) when (DatabaseOutage.Is(fault))
+            catch (Exception fault) when (Outage.Is(fault))
             {
                 Log.DatabaseAway(log, fault.Message);
             }

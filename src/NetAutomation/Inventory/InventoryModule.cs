@@ -1,3 +1,4 @@
+using Amazon.KeyManagementService;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
@@ -6,6 +7,7 @@ using NetAutomation.Inventory.KeepDevices;
 using NetAutomation.Inventory.KeepSites;
 using NetAutomation.Inventory.Seal;
 using NetAutomation.Web;
+using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Inventory;
 
@@ -18,8 +20,11 @@ internal static class InventoryModule
     {
         var services = builder.Services;
         services.AddOptions<InventoryOptions>().BindConfiguration("Inventory").ValidateDataAnnotations().ValidateOnStart();
-        services.AddSingleton<LocalRootKey>();
-        services.AddHostedService(provider => provider.GetRequiredService<LocalRootKey>());
+        // Three attempts, each within the time limit.
+        services.AddSingleton(_ => new Lazy<IAmazonKeyManagementService>(() => new AmazonKeyManagementServiceClient(
+            new AmazonKeyManagementServiceConfig { MaxErrorRetry = 2, MaxStaleConnectionRetries = 0, Timeout = TimeSpan.FromSeconds(5) })));
+        services.AddSingleton<RootKeys>();
+        services.AddHostedService(provider => provider.GetRequiredService<RootKeys>());
         services.AddSingleton<TenantKeys>();
         services.AddSingleton<DeviceAccess>();
         services.AddSingleton<TextSeals>();
@@ -39,6 +44,11 @@ internal static class InventoryModule
             return Task.CompletedTask;
         }));
     }
+
+    /// <summary>The scheduler role's part.</summary>
+    public static void AddInventoryLoops(this IHostApplicationBuilder builder) =>
+        builder.Services.AddOneProcessLoop<RewrapKeys>(
+            "inventory.rewrap-keys", TimeSpan.FromMinutes(1), (keys, cancel) => keys.Run(cancel));
 
     public static void MapInventory(this ApiRoutes routes)
     {

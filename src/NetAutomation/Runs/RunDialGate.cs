@@ -37,7 +37,7 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
 
             return may;
         }
-        catch (Exception fault) when (DatabaseOutage.Is(fault))
+        catch (Exception fault) when (Outage.Is(fault))
         {
             if (_confirmed.TryGetValue(key, out var at) && clock.GetElapsedTime(at) < RunQueue.Lease)
             {
@@ -45,7 +45,7 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
             }
 
             using var patience = cancel.Within(_patience);
-            return await DatabaseOutage.Retry(() => Ask(dial, run, patience.Token), clock, patience.Token);
+            return await Outage.Retry(() => Ask(dial, run, patience.Token), clock, patience.Token);
         }
     }
 

@@ -170,6 +170,8 @@ public sealed class AwsCommandLineTests
             "meteringmarketplace batch-meter-usage"
             + " --usage-records Timestamp={now},CustomerAWSAccountId={customer},LicenseArn={license},Dimension=runs,Quantity=1",
             null, []),
+        ("TrentService.Encrypt", $"kms encrypt --key-id {SimulatedCloud.KeyId} --plaintext aGVsbG8=", "blob", ["CiphertextBlob"]),
+        ("TrentService.Decrypt", "kms decrypt --ciphertext-blob fileb://{file}", null, []),
         ("AWSMPEntitlementService.GetEntitlements", "marketplace-entitlement get-entitlements --product-code pc", null, []),
     ];
 
@@ -189,9 +191,11 @@ public sealed class AwsCommandLineTests
         _commands.Select(each => each.Operation).ShouldBe(offered, ignoreOrder: true);
 
         var bought = await cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201);
+        var blob = Path.GetTempFileName();
         var values = new Dictionary<string, string>
         {
-            ["service"] = SimulatedCloud.ServiceId, ["topic"] = Topic, ["queue"] = cloud.QueueUrl, ["customer"] = SimulatedCloud.Customer,
+            ["service"] = SimulatedCloud.ServiceId, ["file"] = blob, ["topic"] = Topic, ["queue"] = cloud.QueueUrl,
+            ["customer"] = SimulatedCloud.Customer,
             ["now"] = $"{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}",
             ["token"] = bought.GetProperty("registrationToken").GetString()!, ["license"] = bought.GetProperty("licenseArn").GetString()!,
         };
@@ -210,6 +214,12 @@ public sealed class AwsCommandLineTests
                         answer,
                         (part, member) => part.GetProperty(member) is { ValueKind: JsonValueKind.Array } list
                             ? list[0] : part.GetProperty(member)).GetString()!;
+            }
+
+            if (name == "blob")
+            {
+                // The command line reads bytes from files only.
+                await File.WriteAllBytesAsync(blob, Convert.FromBase64String(values[name]));
             }
         }
     }

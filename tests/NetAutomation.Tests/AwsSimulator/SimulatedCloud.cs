@@ -17,6 +17,7 @@ internal sealed class SimulatedCloud : IAsyncDisposable
     public const string Customer = "222222222222";
     public const string Stranger = "333333333333";
     public const string ServiceId = "vpce-svc-0123456789abcdef0";
+    public const string KeyId = "1a2b3c4d-0000-4000-8000-000000000001";
     public const string ServiceName = "com.amazonaws.vpce.us-east-1." + ServiceId;
 
     private readonly Simulator _simulator;
@@ -52,6 +53,7 @@ internal sealed class SimulatedCloud : IAsyncDisposable
             ],
         },
         Queues = ["events"],
+        Keys = [KeyId],
         Marketplace = new MarketplaceOptions { ProductCode = "pc", Dimensions = ["runs"], EventQueue = "events" },
     };
 

@@ -302,5 +302,22 @@ def marketplace():
     refused("ReceiptHandleIsInvalid", sqs.delete_message, QueueUrl=queue, ReceiptHandle="nonsense")
 
 
-for part in (endpoints, service, notifications, targets, identity, marketplace):
+def keys():
+    kms, identifier, place = client("kms"), "1a2b3c4d-0000-4000-8000-000000000001", {"tenant": "a", "version": "1"}
+    sealed = kms.encrypt(KeyId=identifier, Plaintext=b"secret", EncryptionContext=place)
+    assert sealed["KeyId"] == f"arn:aws:kms:us-east-1:{PROVIDER}:key/{identifier}" and b"secret" not in sealed["CiphertextBlob"]
+    blob = sealed["CiphertextBlob"]
+    opened = kms.decrypt(CiphertextBlob=blob, EncryptionContext={"version": "1", "tenant": "a"}, KeyId=sealed["KeyId"])
+    assert opened["Plaintext"] == b"secret" and opened["KeyId"] == sealed["KeyId"]
+    refused("InvalidCiphertextException", kms.decrypt, CiphertextBlob=blob, EncryptionContext={"tenant": "b", "version": "1"})
+    refused("InvalidCiphertextException", kms.decrypt, CiphertextBlob=blob[:-1] + bytes([blob[-1] ^ 1]), EncryptionContext=place)
+    refused("NotFoundException", kms.encrypt, KeyId="1a2b3c4d-0000-4000-8000-00000000000f", Plaintext=b"secret")
+    refused("NotFoundException", client("kms", CUSTOMER).decrypt, CiphertextBlob=blob, EncryptionContext=place)
+    refused("ValidationException", kms.encrypt, KeyId=identifier, Plaintext=b"x" * 4097)
+    control("POST", f"/control/keys/{identifier}:disable")
+    refused("DisabledException", kms.decrypt, CiphertextBlob=blob, EncryptionContext=place)
+    control("POST", f"/control/keys/{identifier}:enable")
+
+
+for part in (endpoints, service, notifications, targets, identity, marketplace, keys):
     part()

@@ -174,7 +174,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
                 return true;
             }
         }
-        catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException || DatabaseOutage.Is(fault))
+        catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException || Outage.Is(fault))
         {
             // The database is down; the caller tries again.
         }

@@ -33,9 +33,8 @@ public sealed class RolesTests(PostgresServer postgres)
         Loops(host).ShouldBe(
         [
             "billing.close-books", "billing.report-usage", "connectors.heartbeat", "edge.close-unbound", "execution.end-tests",
-            "execution.forget-tests", "history.forget", "purchasing.renew-rentals", "purchasing.sync-contracts", "runs.drop-events",
-            "runs.expire",
-            "runs.forget-plans", "runs.forget-quotes", "runs.make-partitions", "runs.measure-queue",
+            "execution.forget-tests", "history.forget", "inventory.rewrap-keys", "purchasing.renew-rentals", "purchasing.sync-contracts",
+            "runs.drop-events", "runs.expire", "runs.forget-plans", "runs.forget-quotes", "runs.make-partitions", "runs.measure-queue",
             "runs.refresh-windows", "runs.reopen", "runs.rescue",
             "scheduling.fire", "scheduling.forget", "scheduling.note", "tenants.confirm-contracts", "tenants.offboard",
             "tenants.suspend-refused", "tenants.sweep-events", "web.lead",

@@ -89,12 +89,15 @@ public sealed class SealTests
             File.GetUnixFileMode(Path.Combine(directory, "root.key")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
 
             var (tenant, key) = (TenantId.New(), RandomNumberGenerator.GetBytes(32));
-            var wrapped = providers[0].Wrap(tenant, 1, key);
-            providers[7].Unwrap(tenant, 1, wrapped).ShouldBe(key);
-            Should.Throw<CryptographicException>(() => providers[0].Unwrap(TenantId.New(), 1, wrapped));
-            Should.Throw<CryptographicException>(() => providers[0].Unwrap(tenant, 2, wrapped));
-            Should.Throw<CryptographicException>(() => Provider($"{directory}2").Unwrap(tenant, 1, wrapped))
+            var wrapped = await providers[0].Wrap(tenant, 1, key, CancellationToken.None);
+            (await Unwrap(providers[7], tenant, 1)).ShouldBe(key);
+            await Should.ThrowAsync<CryptographicException>(() => Unwrap(providers[0], TenantId.New(), 1));
+            await Should.ThrowAsync<CryptographicException>(() => Unwrap(providers[0], tenant, 2));
+            (await Should.ThrowAsync<CryptographicException>(() => Unwrap(Provider($"{directory}2"), tenant, 1)))
                 .Message.ShouldContain("another root key");
+
+            Task<byte[]> Unwrap(RootKeys provider, TenantId of, int version) =>
+                provider.Unwrap(of, version, wrapped, CancellationToken.None);
 
             File.SetUnixFileMode(Path.Combine(directory, "root.key"), UnixFileMode.UserRead | UnixFileMode.GroupRead);
             await Should.ThrowAsync<InvalidOperationException>(() => Provider(directory).StartAsync(CancellationToken.None));
@@ -125,5 +128,6 @@ public sealed class SealTests
     private static Credential Row(TenantId tenant) =>
         new(tenant, CredentialId.New(), LoginKind.Password, DateTimeOffset.UnixEpoch) { Name = "a", Username = "a" };
 
-    private static LocalRootKey Provider(string directory) => new(Options.Create(new InventoryOptions { KeyDirectory = directory }));
+    private static RootKeys Provider(string directory) =>
+        new(Options.Create(new InventoryOptions { KeyDirectory = directory }), new(() => throw new InvalidOperationException()));
 }

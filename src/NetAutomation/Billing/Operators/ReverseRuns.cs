@@ -51,7 +51,7 @@ internal sealed partial class ReverseRuns(SystemDb db, ILogger<ReverseRuns> log)
                 }
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested
-                && (DatabaseOutage.IsContention(fault) || !DatabaseOutage.Is(fault)))
+                && (Outage.IsContention(fault) || !Outage.Is(fault)))
             {
                 // A fault of one tenant stops no other.
                 Log.Failed(log, id, tenant, fault);

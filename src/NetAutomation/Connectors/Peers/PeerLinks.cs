@@ -25,7 +25,7 @@ internal sealed class PeerLinks(
         {
             return _serving[(tenant, site)] = Others((await store.Sessions(tenant, cancel)).Where(s => s.Live && s.Site == site));
         }
-        catch (Exception fault) when (DatabaseOutage.Is(fault))
+        catch (Exception fault) when (Outage.Is(fault))
         {
             return _serving.GetValueOrDefault((tenant, site)) ?? [];
         }

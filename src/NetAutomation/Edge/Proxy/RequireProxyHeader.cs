@@ -77,7 +77,7 @@ internal sealed class RequireProxyHeader(
         {
             return await open.Tenant(deadline.Token) is { } tenant ? $"{tenant}" : "no tenant";
         }
-        catch (Exception fault) when (fault is OperationCanceledException || DatabaseOutage.Is(fault))
+        catch (Exception fault) when (fault is OperationCanceledException || Outage.Is(fault))
         {
             return null;
         }

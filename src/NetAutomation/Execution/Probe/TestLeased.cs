@@ -48,7 +48,7 @@ internal sealed partial class TestLeased(Journals journals, RunSignals signals, 
             return await journals.Use<DeviceTester, IReadOnlyList<TestedDevice>>(
                 tester => tester.Test(by, devices, alone: false, _limit, cancel));
         }
-        catch (Exception fault) when (!cancel.IsCancellationRequested && !DatabaseOutage.Is(fault))
+        catch (Exception fault) when (!cancel.IsCancellationRequested && !Outage.Is(fault))
         {
             // Otherwise it would be tried again for as long as the test may last.
             Log.Failed(log, fault, test.Id);

@@ -1,56 +1,45 @@
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.Extensions.Options;
 
 namespace NetAutomation.Inventory.Seal;
 
-/// <summary>
-/// A root key in a file that only the service's user can read. Wrapped keys start with the root key's fingerprint, so that a lost or
-/// exchanged file is named as the cause.
-/// </summary>
-internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : IHostedService
+/// <summary>A root key in a file that only the service's user can read.</summary>
+internal sealed class LocalRootKey(string directory) : IRootKey
 {
-    private const int FingerprintBytes = 8;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    private readonly Lazy<byte[]> _key = new(() => Load(options.Value.KeyDirectory));
+    private readonly Lazy<byte[]> _key = new(() => Load(directory));
 
-    public Task StartAsync(CancellationToken cancellationToken)
+    public ReadOnlyMemory<byte> Fingerprint => HKDF.DeriveKey(
+        HashAlgorithmName.SHA256, _key.Value, IRootKey.FingerprintBytes, info: "root-key-fingerprint"u8.ToArray());
+
+    public static bool IsIn(string directory) => File.Exists(PathIn(directory));
+
+    public Task<byte[]> Wrap(TenantId tenant, int version, ReadOnlyMemory<byte> key, CancellationToken cancel)
     {
-        _ = _key.Value;
-        return Task.CompletedTask;
+        var (nonce, ct) = AeadBox.Seal(_key.Value, key.Span, Context(tenant, version));
+        return Task.FromResult<byte[]>([.. nonce, .. ct]);
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <summary>Wraps a tenant's key of 256 bits.</summary>
-    public byte[] Wrap(TenantId tenant, int version, ReadOnlySpan<byte> key)
+    public Task<byte[]> Unwrap(TenantId tenant, int version, ReadOnlyMemory<byte> wrapped, CancellationToken cancel)
     {
-        var (nonce, ct) = AeadBox.Seal(_key.Value, key, Context(tenant, version));
-        return [.. Fingerprint(), .. nonce, .. ct];
-    }
-
-    /// <summary>The caller zeroes the answer.</summary>
-    /// <exception cref="CryptographicException">Not wrapped by this root key for this tenant and version.</exception>
-    public byte[] Unwrap(TenantId tenant, int version, ReadOnlySpan<byte> wrapped)
-    {
-        if (wrapped.Length < FingerprintBytes + AeadBox.NonceBytes || !wrapped[..FingerprintBytes].SequenceEqual(Fingerprint()))
+        if (wrapped.Length < AeadBox.NonceBytes)
         {
-            throw new CryptographicException("The tenant's key was wrapped by another root key than the one in Inventory:KeyDirectory.");
+            throw new CryptographicException("The wrapped key of the tenant is too short.");
         }
 
-        var box = wrapped[FingerprintBytes..];
-        return AeadBox.Open(_key.Value, box[..AeadBox.NonceBytes], box[AeadBox.NonceBytes..], Context(tenant, version));
+        var box = wrapped.Span;
+        return Task.FromResult(
+            AeadBox.Open(_key.Value, box[..AeadBox.NonceBytes], box[AeadBox.NonceBytes..], Context(tenant, version)));
     }
 
     private static byte[] Context(TenantId tenant, int version) => Encoding.UTF8.GetBytes($"tenant-key|{tenant}|{version}");
 
-    private ReadOnlySpan<byte> Fingerprint() =>
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, _key.Value, FingerprintBytes, info: "root-key-fingerprint"u8.ToArray());
+    private static string PathIn(string directory) => Path.Combine(directory, "root.key");
 
     private static byte[] Load(string directory)
     {
         Directory.CreateDirectory(directory, OwnerOnly | UnixFileMode.UserExecute);
-        var path = Path.Combine(directory, "root.key");
+        var path = PathIn(directory);
         if (!File.Exists(path))
         {
             Create(path);

@@ -6,7 +6,7 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Inventory.Seal;
 
 /// <summary>Makes and unwraps the keys of tenants, in the tenant's own transaction.</summary>
-internal sealed class TenantKeys(LocalRootKey root)
+internal sealed class TenantKeys(RootKeys root)
 {
     /// <summary>The newest key; the first use makes it.</summary>
     public async Task<TenantKey> Current(NetAutomationDb db, TenantId tenant, CancellationToken cancel)
@@ -15,7 +15,7 @@ internal sealed class TenantKeys(LocalRootKey root)
         if (newest is null)
         {
             var key = RandomNumberGenerator.GetBytes(AeadBox.KeyBytes);
-            var wrapped = root.Wrap(tenant, 1, key);
+            var wrapped = await root.Wrap(tenant, 1, key, cancel);
             CryptographicOperations.ZeroMemory(key);
             await db.Execute(
                 $"""
@@ -25,14 +25,15 @@ internal sealed class TenantKeys(LocalRootKey root)
             newest = await Newest(db, cancel);
         }
 
-        return Unwrap(newest!);
+        return await Unwrap(newest!, cancel);
     }
 
     public async Task<TenantKey> Get(NetAutomationDb db, int version, CancellationToken cancel) =>
-        Unwrap(await db.Set<TenantKeyRow>().AsNoTracking().SingleAsync(row => row.Version == version, cancel));
+        await Unwrap(await db.Set<TenantKeyRow>().AsNoTracking().SingleAsync(row => row.Version == version, cancel), cancel);
 
     private static Task<TenantKeyRow?> Newest(NetAutomationDb db, CancellationToken cancel) =>
         db.Set<TenantKeyRow>().AsNoTracking().OrderByDescending(row => row.Version).FirstOrDefaultAsync(cancel);
 
-    private TenantKey Unwrap(TenantKeyRow row) => new(row.Version, root.Unwrap(row.TenantId, row.Version, row.Wrapped));
+    private async Task<TenantKey> Unwrap(TenantKeyRow row, CancellationToken cancel) =>
+        new(row.Version, await root.Unwrap(row.TenantId, row.Version, row.Wrapped, cancel));
 }

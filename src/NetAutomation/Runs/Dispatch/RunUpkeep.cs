@@ -30,7 +30,7 @@ internal sealed partial class RunUpkeep(
                 }
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested
-                && (DatabaseOutage.IsContention(fault) || !DatabaseOutage.Is(fault)))
+                && (Outage.IsContention(fault) || !Outage.Is(fault)))
             {
                 failed.Add(tenant);
                 Log.NotExpired(log, run, fault);

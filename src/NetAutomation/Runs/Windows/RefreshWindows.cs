@@ -22,7 +22,7 @@ internal sealed partial class RefreshWindows(SystemDb system, IServiceScopeFacto
                 await Refresh(scope.ServiceProvider, new TenantId(tenant), cancel);
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested
-                && (DatabaseOutage.IsContention(fault) || !DatabaseOutage.Is(fault)))
+                && (Outage.IsContention(fault) || !Outage.Is(fault)))
             {
                 Log.Failed(log, new TenantId(tenant), fault);
             }

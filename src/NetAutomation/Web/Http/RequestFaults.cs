@@ -66,7 +66,7 @@ internal sealed partial class RequestFaults(
         NoConnectionException none => rates.NoConnection(none),
         _ when StatementLimit.EndedAtLock(exception) => EndedAtLock(),
         TransactionTooLongException late => new Problem(Problems.Unavailable, late.Message) { RetryAfter = StatementLimit.App },
-        _ when DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
+        _ when Outage.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
 

@@ -2,13 +2,15 @@ using Npgsql;
 
 namespace NetAutomation.Persistence;
 
-/// <summary>Distinguishes a database that cannot be reached now from a statement that it refused.</summary>
-internal static class DatabaseOutage
+/// <summary>
+/// Distinguishes a database, or another service that the work needs, that cannot be reached now from a request that it refused.
+/// </summary>
+internal static class Outage
 {
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(2);
 
     /// <summary>The same work may succeed a little later. It is not known whether it was committed.</summary>
-    public static bool Is(Exception fault) => fault is NpgsqlException { IsTransient: true }
+    public static bool Is(Exception fault) => fault is NpgsqlException { IsTransient: true } or AwayException
         || (fault.InnerException is { } inner && Is(inner));
 
     /// <summary>
@@ -21,7 +23,7 @@ internal static class DatabaseOutage
     }
         || (fault.InnerException is { } inner && IsContention(inner));
 
-    /// <summary>Tries until the database is available; the work must be harmless to repeat.</summary>
+    /// <summary>Tries until what it needs is available; the work must be harmless to repeat.</summary>
     public static async Task<T> Retry<T>(Func<Task<T>> work, TimeProvider clock, CancellationToken cancel)
     {
         var wait = TimeSpan.FromMilliseconds(100);
@@ -39,3 +41,6 @@ internal static class DatabaseOutage
         }
     }
 }
+
+/// <summary>A service that the work needs beside the database cannot be reached now, or refuses all of its calls.</summary>
+internal sealed class AwayException(string message, Exception cause) : Exception(message, cause);
