@@ -72,7 +72,7 @@ internal sealed class WatchStack : CellStack
     {
         Alarm(
             section, ServicesStack.MetricsOf(Cell), Instruments.Sent(instrument, labels.Select(label => label.Name)), labels, statistic,
-                limit, minutes, below, missing);
+            limit, minutes, below, missing);
     }
 
     private void Aws(

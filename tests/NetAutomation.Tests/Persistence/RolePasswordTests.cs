@@ -16,9 +16,12 @@ public sealed class RolePasswordTests(PostgresServer postgres)
         await owner.OpenAsync();
         var rules = await Show(owner, "hba_file");
         var name = owner.Database;
-        await File.WriteAllTextAsync(rules, $"local {name} na_app,na_system scram-sha-256\n{await File.ReadAllTextAsync(rules)}");
+        var before = await File.ReadAllTextAsync(rules);
+        await File.WriteAllTextAsync(rules, $"local {name} na_app,na_system scram-sha-256\n{before}");
         await Show(owner, "pg_reload_conf()", "select");
         await Eventually.Holds(async () => !await LogsIn(database.App));
+        // The server has read it, and may be used by later runs.
+        await File.WriteAllTextAsync(rules, before);
 
         using var migration = new ServiceProcess(
             "/usr/bin/env",
